@@ -1,0 +1,1 @@
+"""Packaged blueprints: templates of the files that people own."""

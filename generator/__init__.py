@@ -1,0 +1,1 @@
+"""Write the desired state: the only code that knows a byte of the generated repository."""

@@ -1,0 +1,1 @@
+"""Decide when a rollout may move, and ask the generator for the change."""

@@ -1,0 +1,1 @@
+"""The command line of tidegate: what people and CI type."""
