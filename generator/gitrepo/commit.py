@@ -1,0 +1,73 @@
+"""Build a commit beside all branches, with one process and no index."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from generator.changes import ChangeSet
+from generator.errors import InputError
+from generator.gitrepo.process import Git
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who stands as author and committer."""
+
+    name: str
+    mail: str
+
+    def __str__(self) -> str:
+        """Write `Name <mail>`."""
+        return f"{self.name} <{self.mail}>"
+
+
+def person_of(git: Git) -> Person:
+    """Say who works here, by Git's own rules.
+
+    Raises:
+        InputError: Git does not know.
+    """
+    code, out, _ = git.call("var", "GIT_AUTHOR_IDENT")
+    name, _, rest = out.decode("utf-8", "replace").strip().partition(" <")
+    if code != 0 or not name:
+        hint = 'git config --global user.name "..." and user.email'
+        raise InputError("Git does not know who you are", hint=hint)
+    return Person(name, rest.partition(">")[0])
+
+
+def build(git: Git, change: ChangeSet, person: Person, now: datetime) -> str:
+    """Write the commit of a change set beside all branches, and give its id.
+
+    Raises:
+        RemoteError: Git could not write (disk full, broken repository).
+    """
+    reference = f"refs/tidegate/build-{os.getpid()}"
+    stream = b"".join(_stream(reference, change, person, now))
+    options = ("--quiet", "--force", "--done", "--date-format=raw")
+    try:
+        out = git.run("fast-import", *options, stdin=stream)
+    finally:
+        git.call("update-ref", "-d", reference)
+    return out.decode().strip()
+
+
+def _stream(reference: str, change: ChangeSet, person: Person, now: datetime) -> Iterable[bytes]:
+    who = f"{person} {int(now.timestamp())} +0000"
+    message = change.message().encode()
+    yield f"commit {reference}\nmark :1\nauthor {who}\ncommitter {who}\n".encode()
+    yield b"data %d\n%s\n" % (len(message), message)
+    if change.base:
+        yield f"from {change.base}\n".encode()
+    for path, data in sorted(change.files.items()):
+        name = _quote(path)
+        if data is None:
+            yield b"D %s\n" % name
+        else:
+            yield b"M 100644 inline %s\ndata %d\n%s\n" % (name, len(data), data)
+    yield b"\nget-mark :1\ndone\n"
+
+
+def _quote(path: str) -> bytes:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'.encode("utf-8", "surrogateescape")

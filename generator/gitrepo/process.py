@@ -1,0 +1,160 @@
+"""The one way Git is started: fixed words, own environment, time-out, process group."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from generator.errors import InputError, RemoteError
+
+TIMEOUT_S = 120
+NO_COMMIT = "0" * 40
+_KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "SSH_AUTH_SOCK",
+    "GIT_SSH_COMMAND",
+    "GIT_ASKPASS",
+    "LANG",
+    "TMPDIR",
+)
+_KEPT_GIT = (
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_ALLOW_PROTOCOL",
+)
+_OPTIONS = (
+    "-c", "core.hooksPath=/dev/null",
+    "-c", "core.fsmonitor=false",
+    "-c", "core.quotePath=false",
+    "-c", "core.autocrlf=false",
+    "-c", "core.attributesFile=/dev/null",
+    "-c", "protocol.ext.allow=never",
+    "-c", "gc.auto=0",
+    "-c", "maintenance.auto=false",
+    "-c", "log.showSignature=false",
+)  # fmt: skip
+
+
+class Git:
+    """One repository folder and the way Git is called on it."""
+
+    def __init__(self, folder: Path, work_tree: Path | None = None) -> None:
+        """Take a bare repository, or the Git folder of a checkout and its work tree."""
+        self.folder = folder
+        self._place = [f"--git-dir={folder}"]
+        if work_tree is not None:
+            self._place += ["-C", str(work_tree), f"--work-tree={work_tree}"]
+
+    def run(
+        self, *words: str, stdin: bytes = b"", check: bool = True, timeout_s: float = TIMEOUT_S
+    ) -> bytes:
+        """Run one Git command and give its output back.
+
+        Raises:
+            RemoteError: It failed or took too long.
+        """
+        code, out, err = self.call(*words, stdin=stdin, timeout_s=timeout_s)
+        if check and code != 0:
+            raise RemoteError("Git", last_line(err) or f"git {words[0]} ended with {code}")
+        return out
+
+    def call(
+        self, *words: str, stdin: bytes = b"", timeout_s: float = TIMEOUT_S, bare: bool = False
+    ) -> tuple[int, bytes, bytes]:
+        """Run one Git command; give exit code, output and error text back.
+
+        `bare` leaves the repository to Git's own search.
+
+        Raises:
+            RemoteError: It took too long, or there is no Git.
+        """
+        command = ["git", *_OPTIONS, *([] if bare else self._place), *words]
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(),
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise InputError("git is not installed", hint="install Git 2.39 or newer") from error
+        try:
+            out, err = process.communicate(stdin, timeout=timeout_s)
+        except subprocess.TimeoutExpired as error:
+            _end_group(process)
+            raise RemoteError("Git", f"git {words[0]} took over {timeout_s:.0f} s") from error
+        except BaseException:
+            _end_group(process)
+            raise
+        return process.returncode, out, err
+
+
+def check_remote(url: str) -> str:
+    """Give a remote back when Git cannot take it for an option or a command.
+
+    Raises:
+        InputError: It could.
+    """
+    bad = url.startswith("-") or "::" in url or not url.isprintable() or not url
+    if bad:
+        raise InputError(f"{redact(url)!r} is not a repository URL")
+    return url
+
+
+def check_branch(name: str) -> str:
+    """Give a branch name back when it can be nothing else.
+
+    Raises:
+        InputError: Git would refuse it or take it for something else.
+    """
+    parts = name.split("/")
+    plain = name.replace("/", "").replace("-", "").replace("_", "").replace(".", "")
+    good = all(part and part[0].isalnum() and ".." not in part for part in parts)
+    if not (good and plain.isalnum() and name.isascii() and len(name) < 200):
+        raise InputError(f"{name!r} is not a branch name")
+    return name
+
+
+def redact(url: str) -> str:
+    """Take credentials out of a URL for messages."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
+def _environment() -> Mapping[str, str]:
+    kept = {name: os.environ[name] for name in (*_KEPT, *_KEPT_GIT) if name in os.environ}
+    fixed = {
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_HTTP_LOW_SPEED_LIMIT": "100",
+        "GIT_HTTP_LOW_SPEED_TIME": "30",
+    }
+    return kept | fixed
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def last_line(err: bytes) -> str:
+    """Give the line of an error text that says why, without credentials."""
+    lines = [line for line in err.decode("utf-8", "replace").splitlines() if line.strip()]
+    told = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    line = (told or lines or [""])[0 if told else -1]
+    return redact(line.removeprefix("fatal: ").removeprefix("error: "))[:300]

@@ -1,0 +1,111 @@
+"""The files of one commit, read without a work tree."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from generator.changes import CommitInfo
+from generator.gitrepo.process import Git
+from generator.layout import RepoPath
+
+_LOG_FORMAT = "%H%x1f%ct%x1f%an <%ae>%x1f%s%x1f%(trailers:only,unfold,separator=%x1e)"
+
+
+class Snapshot:
+    """The files of one commit; a `Tree`. What was read once is kept."""
+
+    def __init__(self, git: Git, commit: str) -> None:
+        """Open a commit; "" is the empty tree."""
+        self._git = git
+        self._commit = commit
+        self._ids: dict[RepoPath, str] | None = None
+        self._read: dict[RepoPath, bytes] = {}
+
+    @property
+    def commit(self) -> str:
+        """Name the commit."""
+        return self._commit
+
+    def read(self, path: RepoPath) -> bytes | None:
+        """Read one file; None where it is absent or not a regular file."""
+        return self.read_many((path,)).get(path)
+
+    def read_many(self, paths: Iterable[RepoPath]) -> Mapping[RepoPath, bytes]:
+        """Read several files with one process."""
+        ids = self._all()
+        wanted = [path for path in paths if path in ids]
+        missing = [path for path in wanted if path not in self._read]
+        if missing:
+            request = "".join(f"{ids[path]}\n" for path in missing).encode()
+            answer = self._git.run("cat-file", "--batch", stdin=request)
+            pairs = zip(missing, _batch(answer, len(missing)), strict=True)
+            self._read.update((path, data or b"") for path, data in pairs)
+        return {path: self._read[path] for path in wanted}
+
+    def ids(self, under: RepoPath) -> Mapping[RepoPath, str]:
+        """List the regular files below a folder ("" for all) with their blob ids."""
+        if not under:
+            return dict(self._all())
+        return {path: id_ for path, id_ in self._all().items() if path.startswith(f"{under}/")}
+
+    def log(
+        self, paths: Iterable[RepoPath], most: int, *, every_parent: bool = False
+    ) -> tuple[CommitInfo, ...]:
+        """List the newest commits that changed one of these paths."""
+        if not self._commit:
+            return ()
+        options = ["-z", f"-n{most}", f"--format={_LOG_FORMAT}", "--no-patch"]
+        options += [] if every_parent else ["--first-parent", "-m"]
+        places = [f":({'glob' if '*' in path else 'literal'},top){path}" for path in paths]
+        out = self._git.run("log", *options, "--end-of-options", self._commit, "--", *places)
+        entries = out.decode("utf-8", "replace").split("\0")
+        return tuple(_commit_info(entry) for entry in entries if entry.strip())
+
+    def past(self, path: RepoPath, most: int) -> tuple[tuple[CommitInfo, bytes], ...]:
+        """Give the newest versions of one file on the first-parent line, newest first."""
+        commits = self.log((path,), most)
+        request = "".join(f"{one.id}:{path}\n" for one in commits).encode()
+        answer = self._git.run("cat-file", "--batch", stdin=request) if commits else b""
+        versions = _batch(answer, len(commits))
+        pairs = zip(commits, versions, strict=True)
+        return tuple((commit, data) for commit, data in pairs if data is not None)
+
+    def at(self, commit: str) -> "Snapshot":
+        """Open another commit."""
+        return Snapshot(self._git, commit)
+
+    def _all(self) -> dict[RepoPath, str]:
+        if self._ids is None:
+            self._ids = dict(self._list()) if self._commit else {}
+        return self._ids
+
+    def _list(self) -> Iterable[tuple[RepoPath, str]]:
+        out = self._git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", self._commit)
+        for entry in out.split(b"\0"):
+            head, _, path = entry.partition(b"\t")
+            mode, _, rest = head.partition(b" ")
+            # A symlink or submodule is not followed and not read: to us it is not there.
+            if mode in (b"100644", b"100755"):
+                yield path.decode("utf-8", "surrogateescape"), rest.split(b" ")[1].decode()
+
+
+def _batch(answer: bytes, count: int) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    position = 0
+    for _ in range(count):
+        stop = answer.index(b"\n", position)
+        head = answer[position:stop]
+        if head.endswith(b" missing"):
+            found.append(None)
+            position = stop + 1
+            continue
+        size = int(head.rsplit(b" ", 1)[1])
+        found.append(answer[stop + 1 : stop + 1 + size])
+        position = stop + size + 2
+    return found
+
+
+def _commit_info(entry: str) -> CommitInfo:
+    id_, seconds, author, subject, trailers = entry.strip("\n").split("\x1f", 4)
+    at = datetime.fromtimestamp(int(seconds), UTC)
+    pairs = (line.partition(": ") for line in trailers.split("\x1e") if ": " in line)
+    return CommitInfo(id_, at, author, subject, {key: value.strip() for key, _, value in pairs})

@@ -1,0 +1,1 @@
+"""What a person or the reconciler asks for, as a change set: one function each."""

@@ -1,0 +1,265 @@
+"""A release enters an environment: frozen alone, as the baseline, or as a canary."""
+
+from collections.abc import Mapping
+
+from generator import cohort as cohorts
+from generator import layout
+from generator.changes import ChangeSet, Draft
+from generator.documents.release import freeze, write_release
+from generator.documents.rollout import write_cohort
+from generator.errors import InputError
+from generator.intents.delivery import write_delivery
+from generator.intents.moves import edit, finish
+from generator.intents.words import Asked, next_id, title
+from generator.layout import RepoPath
+from generator.model.config import ModelSpec
+from generator.model.environment import Environment, Kind
+from generator.model.percent import ZERO
+from generator.model.release import ModelVersion, Release, check_image
+from generator.model.rollout import OnNewVersion, Phase, Rollout
+from generator.render import helm, kustomize
+from generator.repository import Repository
+
+
+def release(
+    repository: Repository, environment: str, model: str, version: ModelVersion, asked: Asked
+) -> tuple[Release, ChangeSet | None]:
+    """Freeze one release and move nothing.
+
+    Returns:
+        The release, and the change that writes it; None when it stands already.
+
+    Raises:
+        InputError: It has no pinned image, the image is not allowed, or a file is missing.
+    """
+    draft = Draft(repository.tree)
+    frozen = _freeze(draft, repository, environment, model, version)
+    files = draft.changes()
+    if not files:
+        return frozen, None
+    subject = f"{model} {environment}: froze {frozen.id}, nothing moves"
+    pins = (("Model-Version", version.version), ("Model-Digest", version.digest))
+    return frozen, ChangeSet(draft.commit, files, subject, "", (*pins, *asked.trailers()))
+
+
+def baseline(
+    repository: Repository, environment: str, model: str, version: ModelVersion, asked: Asked
+) -> ChangeSet | None:
+    """Put a release on every site without a rollout: the first one, or a repair.
+
+    Raises:
+        InputError: A canary is out, there are no sites, or the release was rejected.
+    """
+    before = repository.rollout(environment, model)
+    if before.is_climbing:
+        hint = f"tidegate revert {model} --env {environment} --reason ..."
+        raise InputError(
+            f"{before.canary} is at {before.percent}%: end that rollout first", hint=hint
+        )
+    _need_sites(repository, environment)
+    draft = Draft(repository.tree)
+    frozen = _freeze(draft, repository, environment, model, version)
+    _refuse_rejected(repository, frozen)
+    after = edit(
+        draft,
+        environment,
+        model,
+        stable=frozen.id,
+        canary=None,
+        percent="0",
+        phase=Phase.COMPLETED.value,
+    )
+    write_delivery(draft)
+
+    def say(_: tuple[int, int], total: int) -> str:
+        return f"{title(after)}: {frozen.short} is the baseline of {total} sites"
+
+    return finish(draft, before, after, say, asked)
+
+
+def promote(
+    repository: Repository, environment: str, model: str, version: ModelVersion, asked: Asked
+) -> ChangeSet | None:
+    """Start a rollout: freeze the release, draw the cohort, take the first step.
+
+    In the cloud the objects of the canary come first, with no traffic.
+
+    Returns:
+        The change, or None when this very release climbs or is stable already.
+
+    Raises:
+        InputError: No baseline, another rollout climbs, the release was rejected, the first
+            step has too few sites, or an environment it requires has not completed the model.
+    """
+    before = repository.rollout(environment, model)
+    settings = repository.environment(environment)
+    if not before.stable:
+        hint = f"tidegate promote {version.asked} --env {environment} --baseline --reason ..."
+        path = layout.rollout(environment, model)
+        raise InputError("there is no baseline yet", file=path, hint=hint)
+    _need_sites(repository, environment)
+    draft = Draft(repository.tree)
+    frozen = _freeze(draft, repository, environment, model, version)
+    if frozen.id == before.stable or (before.is_climbing and frozen.id == before.canary):
+        return None
+    _refuse_rejected(repository, frozen)
+    _refuse_second(before)
+    _check_requires(repository, settings, model, version)
+    after = _start(draft, repository, before, settings, frozen)
+
+    def say(counts: tuple[int, int], total: int) -> str:
+        where = f"at {after.percent}% ({counts[1]} of {total} sites)"
+        if settings.kind is Kind.CLOUD:
+            where = f"without traffic on {total} clusters"
+        replaced = f", replacing {before.canary}" if before.is_climbing else ""
+        stable = before.stable.partition("-")[0]
+        return f"{title(after)}: {frozen.short} starts {where}, {stable} stays stable{replaced}"
+
+    return finish(draft, before, after, say, asked)
+
+
+def _start(
+    draft: Draft,
+    repository: Repository,
+    before: Rollout,
+    settings: Environment,
+    frozen: Release,
+) -> Rollout:
+    environment, model = before.environment, before.model
+    drawn = repository.cohort(environment, model)
+    name = next_id(repository.tree, environment, model, frozen.id, drawn)
+    percent = ZERO if settings.kind is Kind.CLOUD else before.steps[0]
+    if settings.kind is Kind.EDGE:
+        sites = repository.sites(environment)
+        _check_first_step(before, len(sites))
+        cohort = cohorts.draw(name, sites, settings.strata)
+        draft.write({layout.cohort(environment, model): write_cohort(cohort)})
+    phase = Phase.PROGRESSING.value
+    keys = {"canary": frozen.id, "rollout": name, "percent": str(percent), "phase": phase}
+    return edit(draft, environment, model, **keys)
+
+
+def _check_first_step(rollout: Rollout, total: int) -> None:
+    first = rollout.steps[0]
+    if first.count_of(total) >= rollout.min_sites:
+        return
+    least = cohorts.smallest_percent(total, rollout.min_sites)
+    if least is None:
+        hint = f"lower minSites, or add sites ({total} now)"
+    else:
+        hint = f"the smallest first step here is {least}: edit steps"
+    raise InputError(
+        f"the first step of {first}% is {first.count_of(total)} of {total} sites, "
+        f"under minSites: {rollout.min_sites}",
+        file=layout.rollout(rollout.environment, rollout.model),
+        hint=hint,
+    )
+
+
+def _refuse_second(before: Rollout) -> None:
+    if before.is_climbing and before.on_new_version is OnNewVersion.REFUSE:
+        raise InputError(
+            f"{before.canary} is at {before.percent}% of this environment",
+            file=layout.rollout(before.environment, before.model),
+            hint="wait, revert it, or set onNewVersion: supersede",
+        )
+
+
+def _refuse_rejected(repository: Repository, frozen: Release) -> None:
+    for entry in repository.rejected():
+        if entry.key == frozen.key:
+            raise InputError(
+                f"{frozen.id} was rejected in {entry.environment} at {entry.at}: {entry.reason}"
+                + (f" (evidence {entry.evidence})" if entry.evidence else ""),
+                hint=f"register a new version, or tidegate unreject {frozen.model} {entry.release}",
+            )
+
+
+def _check_requires(
+    repository: Repository, settings: Environment, model: str, version: ModelVersion
+) -> None:
+    for upstream in settings.requires:
+        rollout = repository.rollout(upstream, model)
+        digest = ""
+        if rollout.stable:
+            digest = repository.release(upstream, model, rollout.stable).version.digest
+        if rollout.phase is not Phase.COMPLETED or digest != version.digest:
+            running = rollout.stable or "nothing"
+            raise InputError(
+                f"{settings.name} requires {upstream} to have completed this model first; "
+                f"{upstream} runs {running} ({rollout.phase or 'no baseline'})",
+                file=layout.environment(settings.name),
+                hint=f"tidegate promote {version.asked} --env {upstream} --reason ...",
+            )
+
+
+def _need_sites(repository: Repository, environment: str) -> None:
+    if not repository.sites(environment):
+        raise InputError(
+            f"{environment} has no sites",
+            file=layout.shards(environment),
+            hint=f"tidegate site import FILE.csv --env {environment}",
+        )
+
+
+def _freeze(
+    draft: Draft,
+    repository: Repository,
+    environment: str,
+    model: str,
+    version: ModelVersion,
+) -> Release:
+    spec, settings = repository.model(model), repository.environment(environment)
+    image = _image(repository, spec, version)
+    copied = _copied(repository, settings, model)
+    frozen = freeze(environment, model, version, image, copied, repository.tree.commit)
+    folder = layout.release(environment, model, frozen.id)
+    if repository.tree.read(f"{folder}/release.yaml") is not None:
+        standing = repository.release(environment, model, frozen.id)
+        if standing.digest != frozen.digest:
+            raise InputError("another release has the same id", file=folder)
+        return standing
+    if settings.kind is Kind.CLOUD:
+        draft.write(helm.release_files(frozen, copied))
+    else:
+        draft.write({f"{folder}/{path}": data for path, data in copied.items()})
+        for profile in _profiles(copied):
+            draft.write(kustomize.profile(frozen, profile))
+    draft.write({f"{folder}/release.yaml": write_release(frozen)})
+    return frozen
+
+
+def _profiles(copied: Mapping[str, bytes]) -> frozenset[str]:
+    parts = (path.split("/") for path in copied)
+    return frozenset(part[1] for part in parts if part[0] == "components" and len(part) > 2)
+
+
+def _copied(repository: Repository, settings: Environment, model: str) -> Mapping[str, bytes]:
+    if settings.kind is Kind.CLOUD:
+        folders = {layout.chart(model): "chart"}
+    else:
+        folders = {layout.base(model): "base", layout.profiles(model): "components"}
+    found: dict[RepoPath, bytes] = {}
+    for under, target in folders.items():
+        paths = tuple(repository.tree.ids(under))
+        if not paths:
+            hint = f"tidegate model add {model} makes it"
+            raise InputError("the folder is missing or empty", file=under, hint=hint)
+        read = repository.tree.read_many(paths)
+        found.update({target + path.removeprefix(under): data for path, data in read.items()})
+    return found
+
+
+def _image(repository: Repository, spec: ModelSpec, version: ModelVersion) -> str:
+    path = layout.model(spec.name)
+    image = version.image if spec.image_from_tag else spec.image
+    try:
+        check_image(image)
+    except ValueError as error:
+        where = "the version's tag tidegate.image" if spec.image_from_tag else "image"
+        raise InputError(f"{where}: {error}", file=path) from error
+    allowed = repository.config().images
+    if (allowed or spec.image_from_tag) and not any(image.startswith(prefix) for prefix in allowed):
+        hint = f"images.allow in {layout.CONFIG} holds: {', '.join(allowed) or 'nothing'}"
+        raise InputError(f"image {image!r} is not allowed", file=path, hint=hint)
+    return image

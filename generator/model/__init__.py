@@ -1,0 +1,1 @@
+"""The shared vocabulary: frozen values that cannot be built wrong."""

@@ -1,0 +1,1 @@
+"""Model to bytes, one module per family of generated files."""

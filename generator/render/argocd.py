@@ -1,0 +1,212 @@
+"""Argo CD objects: one AppProject per shard, one ApplicationSet per shard and model, one root.
+
+Every rule here was measured on Argo CD 3.5 (design.md section 7). An Application's source never
+changes: the set reads the site file, and the path it builds holds the pointer. Nothing is a
+wildcard, and nothing is ever empty: an empty shard would be one made-up Application.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from generator import layout
+from generator.layout import RepoPath
+from generator.model.config import Config
+from generator.model.environment import Environment, Kind
+from generator.model.names import check_name
+from generator.model.site import Site
+from generator.render.kustomize import HEADER
+from generator.yamltext import Row, dump
+
+NAMESPACE = "argocd"
+FLEET = f"{layout.ARGOCD}/fleet"
+ROOT = "tidegate"  # without a hyphen, so no generated Application can have this name
+_API = "argoproj.io/v1alpha1"
+# Another poll of the branch renders only what a commit changed below the Application's path.
+_OWN_PATH = {"argocd.argoproj.io/manifest-generate-paths": "."}
+_RETRY = {
+    "limit": -1,
+    # A revert interrupts no back-off, so the cap is the longest wait.
+    "backoff": {"duration": "5s", "factor": 2, "maxDuration": "1m"},
+    # Without it a failing sync retries the old commit for ever.
+    "refresh": True,
+}
+_KINDS = (
+    ("", "ConfigMap"),
+    ("", "Pod"),
+    ("", "Service"),
+    ("", "ServiceAccount"),
+    ("apps", "Deployment"),
+    ("apps", "ReplicaSet"),
+    ("networking.k8s.io", "NetworkPolicy"),
+)
+_CLOUD_KINDS = (
+    ("autoscaling", "HorizontalPodAutoscaler"),
+    ("gateway.networking.k8s.io", "HTTPRoute"),
+    ("policy", "PodDisruptionBudget"),
+)
+_ROOT_KINDS = (("argoproj.io", "AppProject"), ("argoproj.io", "ApplicationSet"))
+
+
+def environment(
+    config: Config, settings: Environment, sites: Sequence[Site], models: Sequence[str]
+) -> Mapping[RepoPath, bytes]:
+    """Write the projects and sets of one environment.
+
+    Args:
+        config: Names the repository and its branch.
+        settings: The environment.
+        sites: All its sites.
+        models: The models that have a baseline there.
+
+    Returns:
+        Path to bytes; nothing where there is no site, no model or no remote.
+    """
+    files: dict[RepoPath, bytes] = {}
+    if not models or not config.remote:
+        return files
+    for shard, clusters in sorted(_clusters(sites).items()):
+        folder = f"{FLEET}/{settings.name}/{shard}"
+        files[f"{folder}/project.yaml"] = _write(_project(config, settings, shard, clusters))
+        for model in sorted(models):
+            files[f"{folder}/sets/{model}.yaml"] = _write(_set(config, settings, shard, model))
+    return files
+
+
+def root(config: Config) -> Mapping[RepoPath, bytes]:
+    """Write what the platform engineer applies once: `kubectl apply -f argocd/root/`."""
+    project = {
+        **_head("AppProject", ROOT),
+        "spec": {
+            "description": "Projects and application sets of tidegate",
+            "sourceRepos": [config.remote],
+            "destinations": [Row(name="in-cluster", namespace=NAMESPACE)],
+            "clusterResourceWhitelist": [],
+            "namespaceResourceWhitelist": [*_rows(_ROOT_KINDS)],
+        },
+    }
+    source = {**_source(config, FLEET), "directory": {"recurse": True}}
+    application = {
+        **_head("Application", ROOT, _OWN_PATH),
+        "spec": {
+            "project": ROOT,
+            "source": source,
+            "destination": {"name": "in-cluster", "namespace": NAMESPACE},
+            "syncPolicy": {
+                "automated": {"prune": False, "selfHeal": True},
+                "retry": _RETRY,
+                "syncOptions": ["ServerSideApply=true"],
+            },
+        },
+    }
+    return {
+        f"{layout.ARGOCD}/root/project.yaml": _write(project),
+        f"{layout.ARGOCD}/root/root.yaml": _write(application),
+    }
+
+
+def _write(value: Mapping[str, object]) -> bytes:
+    return HEADER + dump(value)
+
+
+def _clusters(sites: Sequence[Site]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, set[str]] = {}
+    for site in sites:
+        found.setdefault(check_name("shard", site.shard), set()).add(site.cluster)
+    return {shard: sorted(clusters) for shard, clusters in found.items()}
+
+
+def _head(
+    kind: str, name: str, annotations: Mapping[str, str] | None = None
+) -> Mapping[str, object]:
+    metadata: dict[str, object] = {"name": name, "namespace": NAMESPACE}
+    if annotations:
+        metadata["annotations"] = dict(annotations)
+    return {"apiVersion": _API, "kind": kind, "metadata": metadata}
+
+
+def _project_name(settings: Environment, shard: str) -> str:
+    # With a hyphen, a-b and c would be called like a and b-c.
+    return f"{settings.name}.{shard}"
+
+
+def _project(
+    config: Config, settings: Environment, shard: str, clusters: Sequence[str]
+) -> Mapping[str, object]:
+    # Argo CD orders the two kinds by name only, and a set without its project waits 3 minutes.
+    first = {"argocd.argoproj.io/sync-wave": "-1"}
+    kinds = _KINDS + (_CLOUD_KINDS if settings.kind is Kind.CLOUD else ())
+    namespace = settings.namespace
+    return {
+        **_head("AppProject", _project_name(settings, shard), first),
+        "spec": {
+            "description": f"Models on the sites of {settings.name}, file {shard}",
+            "sourceRepos": [config.remote],
+            "destinations": [Row(name=name, namespace=namespace) for name in clusters],
+            "clusterResourceWhitelist": [Row(group="", kind="Namespace", name=namespace)],
+            "namespaceResourceWhitelist": [*_rows(kinds)],
+        },
+    }
+
+
+def _rows(kinds: Sequence[tuple[str, str]]) -> Iterator[Row]:
+    yield from (Row(group=group, kind=kind) for group, kind in kinds)
+
+
+def _source(config: Config, path: str) -> Mapping[str, object]:
+    revision = f"refs/heads/{config.branch}"
+    return {"repoURL": config.remote, "targetRevision": revision, "path": path}
+
+
+def _set(config: Config, settings: Environment, shard: str, model: str) -> Mapping[str, object]:
+    project = _project_name(settings, shard)
+    generator = {
+        "repoURL": config.remote,
+        "revision": f"refs/heads/{config.branch}",
+        "files": [{"path": layout.shard(settings.name, shard)}],
+    }
+    return {
+        **_head("ApplicationSet", f"{project}.{model}"),
+        "spec": {
+            "goTemplate": True,
+            "goTemplateOptions": ["missingkey=error"],
+            "generators": [{"git": generator}],
+            "syncPolicy": {
+                "applicationsSync": "create-update",
+                "preserveResourcesOnDeletion": True,
+            },
+            "template": _application(config, settings, shard, model),
+        },
+    }
+
+
+def _application(
+    config: Config, settings: Environment, shard: str, model: str
+) -> Mapping[str, object]:
+    path = layout.pointer(settings.name, "{{ .id }}", model)
+    return {
+        "metadata": {
+            "name": f"{settings.name}-{model}-{{{{ .id }}}}",
+            "labels": {
+                "tidegate.dev/environment": settings.name,
+                "tidegate.dev/model": model,
+                "tidegate.dev/site": "{{ .id }}",
+            },
+            "annotations": _OWN_PATH,
+        },
+        "spec": {
+            "project": _project_name(settings, shard),
+            "source": _source(config, path),
+            "destination": {"name": "{{ .cluster }}", "namespace": settings.namespace},
+            "syncPolicy": _sync_policy(),
+        },
+    }
+
+
+def _sync_policy() -> Mapping[str, object]:
+    return {
+        "automated": {"prune": True, "selfHeal": True},
+        "retry": _RETRY,
+        "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+        "managedNamespaceMetadata": {
+            "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
+        },
+    }

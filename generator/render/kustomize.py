@@ -1,0 +1,111 @@
+"""Edge manifests: the machine's part of a release, and the pointer of one site.
+
+A pointer names one release and one hardware profile; a flip changes that one line. All pins
+stand on the pod template, so they change together with it or not at all (ADR 0003).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from generator import layout
+from generator.layout import RepoPath
+from generator.model.release import Release
+from generator.model.site import Site
+from generator.yamltext import dump
+
+HEADER = b"# Written by tidegate; tidegate verify compares these bytes.\n"
+PLACEHOLDER = "model-server"
+KIND = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+RELEASE_URL = "https://tidegate.dev/releases"
+
+
+def profile(release: Release, name: str) -> Mapping[RepoPath, bytes]:
+    """Write the kustomization of one hardware profile of a release.
+
+    Args:
+        release: The pins.
+        name: Hardware profile, a folder under `components/`.
+
+    Returns:
+        Two files under `<release>/<profile>/`.
+    """
+    folder = f"{layout.release(release.environment, release.model, release.id)}/{name}"
+    reference, _, digest = release.image.partition("@")
+    kustomization = {
+        **KIND,
+        "resources": ["../base"],
+        "components": [f"../components/{name}"],
+        "labels": [{"pairs": {"tidegate.dev/release": release.id}, "includeTemplates": True}],
+        "images": [{"name": PLACEHOLDER, "newName": _without_tag(reference), "digest": digest}],
+        "patches": [{"path": "pins.yaml", "target": {"kind": "Deployment"}}],
+    }
+    return {
+        f"{folder}/kustomization.yaml": HEADER + dump(kustomization),
+        f"{folder}/pins.yaml": HEADER + dump(_patch(release)),
+    }
+
+
+def pins(release: Release) -> Mapping[str, str]:
+    """Give the pod-template annotations that a release stands for."""
+    version = release.version
+    return {
+        "link.argocd.argoproj.io/release": f"{RELEASE_URL}/{release.id}",
+        "tidegate.dev/model-digest": version.digest,
+        "tidegate.dev/model-name": version.registry_name,
+        "tidegate.dev/model-uri": version.uri,
+        "tidegate.dev/model-version": version.version,
+        "tidegate.dev/release": release.id,
+    }
+
+
+def _patch(release: Release) -> Mapping[str, object]:
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": release.model},
+        "spec": {
+            "revisionHistoryLimit": 0,
+            "progressDeadlineSeconds": 120,
+            "template": {"metadata": {"annotations": dict(pins(release))}},
+        },
+    }
+
+
+def _without_tag(reference: str) -> str:
+    name, _, last = reference.rpartition("/")
+    bare = last.partition(":")[0]
+    return f"{name}/{bare}" if name else bare
+
+
+def pointer(
+    environment: str, model: str, site: Site, release_id: str, settings: Sequence[str]
+) -> Mapping[RepoPath, bytes]:
+    """Write what Argo CD applies for one model on one edge site.
+
+    Args:
+        environment: Name of the environment.
+        model: Name of the model.
+        site: The site; its hardware chooses the profile.
+        release_id: The release it runs.
+        settings: Columns of the site file that become pod-template annotations.
+
+    Returns:
+        One file.
+    """
+    folder = layout.pointer(environment, site.id, model)
+    target = layout.release(environment, model, release_id)
+    up = "/".join([".."] * (folder.count("/") + 1))
+    kustomization: dict[str, object] = {
+        **KIND,
+        "resources": [f"{up}/{target}/{site.hardware}"],
+        "labels": [{"pairs": {"tidegate.dev/site": site.id}, "includeTemplates": True}],
+    }
+    if settings:
+        patch = json.dumps([_setting(name, site.column(name)) for name in settings])
+        kustomization["patches"] = [{"patch": patch, "target": {"kind": "Deployment"}}]
+    return {f"{folder}/kustomization.yaml": HEADER + dump(kustomization)}
+
+
+def _setting(name: str, value: str) -> Mapping[str, str]:
+    path = f"/spec/template/metadata/annotations/tidegate.dev~1setting-{name}"
+    return {"op": "add", "path": path, "value": value}
