@@ -1,0 +1,107 @@
+"""Judge one rollout: lines of its recording in, one verdict per tick out."""
+
+from difflib import get_close_matches
+from typing import assert_never
+
+import numpy as np
+
+from generator.errors import InputError
+from reconciler.analysis.case import Case
+from reconciler.analysis.ledger import EVENTS
+from reconciler.analysis.roster import Roster
+from reconciler.analysis.verdict import ObjectiveVerdict, Settings
+from reconciler.recording import AssignedLine, HistoryLine, Line, ObjectivesLine, TickLine
+
+
+class Judge:
+    """The evidence about one rollout, line after line; mutable, no clock, no I/O.
+
+    The verdicts are a pure function of the settings and the lines fed so far. A line that is
+    refused leaves nothing behind.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings()
+        self._rollout: str | None = None
+        self._weights: ObjectivesLine | None = None
+        self._history: dict[str | None, dict[str, tuple[int, int]]] = {}
+        self._roster = Roster()
+        self._cases: dict[str, Case] = {}
+
+    @property
+    def served(self) -> frozenset[str]:
+        """Give the sites that ever had canary events."""
+        rows = [np.flatnonzero(case.ledger.sums.table[EVENTS]) for case in self._cases.values()]
+        return self._roster.names(np.concatenate(rows)) if rows else frozenset()
+
+    def feed(self, line: Line, *, decide: bool = True) -> ObjectiveVerdict | None:
+        """Take the next line.
+
+        Args:
+            line: Of this rollout; a tick is later than all of its objective before.
+            decide: False where nobody reads the verdict: cheaper, same evidence.
+
+        Returns:
+            The verdict of a tick line; None for other lines, and without `decide`.
+
+        Raises:
+            InputError: The line does not go with the lines before.
+        """
+        if self._rollout not in (None, line.rollout):
+            raise InputError(f"rollout {line.rollout!r} in the recording of {self._rollout!r}")
+        self._rollout = line.rollout
+        match line:
+            case TickLine():
+                return self._tick(line, decide=decide)
+            case AssignedLine():
+                self._assign(line)
+            case ObjectivesLine():
+                self._split(line)
+            case HistoryLine():
+                self._learn(line)
+            case _:
+                assert_never(line)
+        return None
+
+    def _split(self, line: ObjectivesLine) -> None:
+        if self._weights is None and self._cases:
+            raise InputError("the objectives line comes after a tick", hint="put it first")
+        if self._weights not in (None, line):
+            raise InputError("the weights of the objectives changed during the rollout")
+        self._weights = line
+
+    def _learn(self, line: HistoryLine) -> None:
+        if self._cases if line.objective is None else line.objective in self._cases:
+            raise InputError("a history line comes after a tick", hint="put it before the ticks")
+        known = self._history.setdefault(line.objective, {})
+        twice = known.keys() & line.sites.keys()
+        if twice:
+            raise InputError(f"site {min(twice)!r} has two histories")
+        known.update(line.sites)
+
+    def _assign(self, line: AssignedLine) -> None:
+        if self._roster.assign(line):
+            for case in self._cases.values():
+                case.ledger.begin_step()
+
+    def _tick(self, line: TickLine, *, decide: bool) -> ObjectiveVerdict | None:
+        case = self._cases.get(line.objective) or self._open(line.objective)
+        case.check(line)
+        self._cases[line.objective] = case
+        scene = case.add(line)
+        return case.verdict(line, scene) if decide else None
+
+    def _open(self, objective: str) -> Case:
+        weight = self._weight(objective)
+        history = self._history.get(None, {}) | self._history.get(objective, {})
+        return Case(self.settings, objective, weight, self._roster, history)
+
+    def _weight(self, objective: str) -> float:
+        if self._weights is None:
+            return 1.0
+        weights = self._weights.weights
+        if objective not in weights:
+            near = get_close_matches(objective, weights, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else None
+            raise InputError(f"the objectives line has no weight for {objective!r}", hint=hint)
+        return weights[objective]

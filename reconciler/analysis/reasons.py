@@ -1,0 +1,169 @@
+"""Put findings into words: what is wrong or missing, with the numbers behind it."""
+
+import math
+from dataclasses import dataclass
+
+from reconciler.analysis.ledger import EVENTS, Ledger, Rows
+from reconciler.analysis.verdict import Code, Reason, Settings
+
+LOG_CAP = 300 * math.log(10)
+LEAST_FOR_FORECAST = 0.5  # nats; below it a forecast would be a guess
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one tick found besides the counts.
+
+    Attributes:
+        stable_trouble: Why the stable arm cannot be compared with now, or None.
+        canary_trouble: Why the canary arm looks too quiet, or None.
+        stable: Sites in the stable arm.
+        known_stable: Those of them that ever had stable events.
+    """
+
+    stable_trouble: str | None
+    canary_trouble: str | None
+    stable: int
+    known_stable: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the canary did since the last step boundary.
+
+    Attributes:
+        sites: Canary sites with events.
+        events: Their events.
+        newcomers: Events of the sites that joined with this step; of all where none did.
+        log_harmless: ln E_ok.
+        margin: The rate ratio that E_ok speaks about.
+    """
+
+    sites: int
+    events: int
+    newcomers: int
+    log_harmless: float
+    margin: float
+
+    @classmethod
+    def of(cls, ledger: Ledger, joined: Rows, log_harmless: float, margin: float) -> "Step":
+        """Sum up the present step; `joined` are the rows that joined with it."""
+        events = ledger.since_step(-1).table[EVENTS]
+        return cls(
+            sites=int((events > 0).sum()),
+            events=int(events.sum()),
+            newcomers=int(events[joined].sum()),
+            log_harmless=log_harmless,
+            margin=margin,
+        )
+
+
+def capped(log: float) -> float:
+    """Give exp(log), at most 1e300."""
+    return math.exp(min(log, LOG_CAP))
+
+
+def worse(ledger: Ledger, log_worse: float, log_bound: float) -> Reason:
+    """Say how a breach was proven."""
+    times = ledger.bad / max(ledger.expected_bad, 1e-9)
+    return Reason(
+        Code.WORSE,
+        f"{ledger.bad:,} bad of {ledger.events:,} canary events where "
+        f"{ledger.expected_bad:,.1f} were expected (x{times:.2f}): "
+        f"E_bad {capped(log_worse):.3g} reached {capped(log_bound):.3g}",
+    )
+
+
+def no_events() -> Reason:
+    """Say that there is nothing to judge."""
+    return Reason(Code.NO_CANARY_EVENTS, "no canary events in this step")
+
+
+def gaps(scene: Scene, step: Step, log_worse: float, settings: Settings) -> tuple[Reason, ...]:
+    """Give what keeps the canary from being healthy; empty = nothing."""
+    alone = _alone(scene, settings)
+    found = [alone, _suspect(log_worse, settings), _silent(scene)]
+    if alone is None:
+        found += [_few_sites(step, settings), _few_events(step, settings), _open(step, settings)]
+    return tuple(reason for reason in found if reason is not None)
+
+
+def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...]:
+    """Give what a reader of the numbers should know besides."""
+    found: list[Reason] = []
+    if settings.least_stable <= scene.known_stable < settings.sure_stable:
+        text = (
+            f"only {scene.known_stable} stable sites: the spread between sites is taken at the "
+            "upper end of its 95 % interval"
+        )
+        found.append(Reason(Code.FEW_STABLE, text))
+    if ledger.not_compared and scene.stable:
+        text = f"{ledger.not_compared:,} canary events had no stable events at the same time"
+        found.append(Reason(Code.NOT_COMPARED, text))
+    return tuple(found)
+
+
+def ruled_out(step: Step) -> Reason:
+    """Say why the canary is healthy."""
+    text = (
+        f"x{step.margin:g} is ruled out by {step.events:,} events of {step.sites} sites in this "
+        f"step: E_ok {capped(step.log_harmless):.3g}"
+    )
+    return Reason(Code.MARGIN_CLOSED, text)
+
+
+def _alone(scene: Scene, settings: Settings) -> Reason | None:
+    if scene.stable == 0:
+        text = "no stable site is left to compare with; E_bad stays as it was"
+        return Reason(Code.NO_CONCURRENT_STABLE, text)
+    if scene.known_stable < settings.least_stable:
+        text = (
+            f"{scene.known_stable} stable sites with events, {settings.least_stable} needed to "
+            "know how far sites differ"
+        )
+        return Reason(Code.TOO_FEW_STABLE, text)
+    return None
+
+
+def _suspect(log_worse: float, settings: Settings) -> Reason | None:
+    if capped(log_worse) < settings.suspicion:
+        return None
+    text = f"E_bad {capped(log_worse):.3g} is not below {settings.suspicion:g}"
+    return Reason(Code.SUSPECT, text)
+
+
+def _silent(scene: Scene) -> Reason | None:
+    if scene.canary_trouble is None:
+        return None
+    return Reason(Code.CANARY_SILENT, scene.canary_trouble)
+
+
+def _few_sites(step: Step, settings: Settings) -> Reason | None:
+    if step.sites >= settings.min_sites:
+        return None
+    text = f"{step.sites} canary sites with events in this step, {settings.min_sites} needed"
+    return Reason(Code.FEW_SITES, text)
+
+
+def _few_events(step: Step, settings: Settings) -> Reason | None:
+    if step.newcomers >= settings.min_events:
+        return None
+    text = (
+        f"{step.newcomers:,} events from the sites that joined in this step, "
+        f"{settings.min_events:,} needed"
+    )
+    return Reason(Code.FEW_EVENTS, text)
+
+
+def _open(step: Step, settings: Settings) -> Reason | None:
+    needed = -math.log(settings.beta)
+    if step.log_harmless >= needed:
+        return None
+    text = (
+        f"x{step.margin:g} is not ruled out: E_ok {capped(step.log_harmless):.3g} of "
+        f"{capped(needed):.3g} after {step.events:,} events in this step"
+    )
+    if step.log_harmless >= LEAST_FOR_FORECAST:
+        more = step.events * (needed / step.log_harmless - 1)
+        text += f"; about {more:,.0f} more like these would do"
+    return Reason(Code.MARGIN_OPEN, text)

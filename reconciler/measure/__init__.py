@@ -1,0 +1,20 @@
+"""Turn raw counters into increments per site, tick and objective, and say who was seen."""
+
+from reconciler.measure.assignment import Assignment, Cut, Window
+from reconciler.measure.measurement import History, Measurement, history, measure
+from reconciler.measure.series import Answer, MetricsUnavailable, Series
+from reconciler.measure.sights import Sight
+
+__all__ = [
+    "Answer",
+    "Assignment",
+    "Cut",
+    "History",
+    "Measurement",
+    "MetricsUnavailable",
+    "Series",
+    "Sight",
+    "Window",
+    "history",
+    "measure",
+]

@@ -1,0 +1,248 @@
+"""What a verdict leads to: rollout + evidence + now -> decision.
+
+The rules below are asked in order and the first that answers decides. Harm comes before every
+pause and every trouble, because a revert must never wait for a person; nothing that was not
+measured ever advances.
+
+    1  proved worse, or never starting       -> Revert
+    2  paused, or at 0 percent               -> Hold, until a person moves it
+    3  waited longer than the deadline       -> onDeadline: Hold, Revert or Escalate
+    4  stale, no data, undecided             -> Hold
+    5  healthy, but too few sites adopted it -> Hold
+    6  healthy, soak not over                -> Hold until it is
+    7  healthy, a person takes the steps     -> Hold, until a person moves it
+    8  healthy                               -> Advance, or complete at the top
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from generator.model.percent import FULL, ZERO, Percent
+from generator.model.rollout import Advance as AdvanceMode
+from generator.model.rollout import OnDeadline, Phase, Rollout
+from generator.model.spans import say_span
+from reconciler.analysis import Code, ObjectiveVerdict, Verdict, overall
+
+LEAST_ADOPTED = 0.8
+LEAST_LATE_SITES = 3
+LEAST_LATE_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Take the next step; `to` is None when the rollout is complete."""
+
+    to: Percent | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Wait: why, until when where that is known, and what a person could do."""
+
+    code: str
+    why: str
+    until: datetime | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """Take the canary back now."""
+
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Wait, and ask a person: the deadline has passed."""
+
+    why: str
+    command: str = ""
+
+
+Decision = Advance | Hold | Revert | Escalate
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """How far the canary sites have taken the release up.
+
+    Attributes:
+        canary: Canary sites now.
+        serving: Those of them that name the canary release themselves.
+        reachable: Those with any fresh series.
+        late: Reachable at or after their flip, not serving for longer than `adoptWithin`, and
+            never seen to serve.
+        due: Sites that could be late: reachable at or after their flip, flipped long enough ago.
+        stable_fresh: Whether the stable sites report as they used to.
+    """
+
+    canary: int
+    serving: int
+    reachable: int
+    late: int
+    due: int
+    stable_fresh: bool
+
+    @property
+    def is_breached(self) -> bool:
+        """Say whether the release does not start where it should."""
+        enough = self.late >= LEAST_LATE_SITES and self.late >= LEAST_LATE_SHARE * self.due
+        return enough and self.stable_fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that policy looks at.
+
+    Attributes:
+        rollout: What Git says.
+        verdicts: What the evidence says, one per objective; empty when nothing was judged.
+        adoption: How far the canary sites are.
+        since: Commit time of the present step.
+        soaked: Time with data since then.
+        now: UTC.
+    """
+
+    rollout: Rollout
+    verdicts: tuple[ObjectiveVerdict, ...]
+    adoption: Adoption
+    since: datetime
+    soaked: timedelta
+    now: datetime
+
+    @property
+    def verdict(self) -> Verdict:
+        """Combine the objectives."""
+        return overall(self.verdicts)
+
+    def say(self) -> str:
+        """Give the decisive reason of every objective that has the combined verdict."""
+        worst = (one for one in self.verdicts if one.verdict is self.verdict)
+        said = "; ".join(f"{one.objective}: {one.reasons[0].text}" for one in worst)
+        return said or "nothing was measured yet"
+
+
+Rule = Callable[[Situation], Decision | None]
+
+
+def decide(situation: Situation) -> Decision:
+    """Ask the rules in order; the last one always answers."""
+    for rule in RULES:
+        decision = rule(situation)
+        if decision is not None:
+            return decision
+    raise AssertionError("the last rule always answers")
+
+
+def _harm(situation: Situation) -> Decision | None:
+    if situation.verdict is Verdict.BREACHED:
+        return Revert("breach", situation.say())
+    adoption = situation.adoption
+    if not adoption.is_breached:
+        return None
+    text = (
+        f"{adoption.late} of {adoption.due} canary sites that were reachable do not serve it, "
+        "while the stable sites report as usual"
+    )
+    return Revert("adoption", text)
+
+
+def _stopped(situation: Situation) -> Decision | None:
+    rollout = situation.rollout
+    if rollout.phase is Phase.PAUSED:
+        return Hold("paused", "a person paused it", None, _command(rollout, "resume"))
+    if rollout.percent == ZERO:
+        text = "percent is 0, so no site runs the canary"
+        return Hold("at-zero", text, None, bump(rollout, rollout.steps[0]))
+    return None
+
+
+def _overdue(situation: Situation) -> Decision | None:
+    rollout = situation.rollout
+    waited = situation.now - situation.since
+    if waited <= rollout.deadline or _passes(situation):
+        return None
+    why = f"{say_span(waited)} at {rollout.percent}%, deadline {say_span(rollout.deadline)}"
+    why += f"; {situation.say()}"
+    match rollout.on_deadline:
+        case OnDeadline.REVERT:
+            return Revert("deadline", why)
+        case OnDeadline.ASK:
+            return Escalate(why, _command(rollout, "revert"))
+        case OnDeadline.HOLD:
+            return Hold("deadline", why, None, _command(rollout, "revert"))
+
+
+def _unproven(situation: Situation) -> Decision | None:
+    if _passes(situation):
+        return None
+    until = situation.since + situation.rollout.deadline
+    return Hold(situation.verdict.value.lower(), situation.say(), until)
+
+
+def _passes(situation: Situation) -> bool:
+    # Without concurrent stable sites nothing can be compared: the last soak and the absolute
+    # guards decide (design.md section 5).
+    codes = {reason.code for one in situation.verdicts for reason in one.reasons}
+    at_top = situation.rollout.percent == FULL and codes == {Code.NO_CONCURRENT_STABLE}
+    return situation.verdict is Verdict.HEALTHY or at_top
+
+
+def _adopted(situation: Situation) -> Decision | None:
+    adoption = situation.adoption
+    if adoption.reachable and adoption.serving >= LEAST_ADOPTED * adoption.reachable:
+        return None
+    text = f"{adoption.serving} of {adoption.reachable} reachable canary sites serve it"
+    return Hold("adoption", text, situation.since + situation.rollout.deadline)
+
+
+def _soaking(situation: Situation) -> Decision | None:
+    rest = situation.rollout.soak_at(situation.rollout.percent) - situation.soaked
+    if rest <= timedelta(0):
+        return None
+    text = f"{say_span(situation.soaked)} of healthy time so far, {say_span(rest)} to go"
+    return Hold("soak", text, situation.now + rest)
+
+
+def _by_hand(situation: Situation) -> Decision | None:
+    rollout = situation.rollout
+    if rollout.advance is AdvanceMode.AUTOMATIC:
+        return None
+    following = rollout.step_after(rollout.percent)
+    if following is None:
+        return None
+    text = f"advance is {rollout.advance}; the evidence allows {following}%"
+    return Hold("by-hand", text, None, bump(rollout, following))
+
+
+def _climb(situation: Situation) -> Decision:
+    rollout = situation.rollout
+    return Advance(rollout.step_after(rollout.percent), situation.say())
+
+
+RULES: tuple[Rule, ...] = (
+    _harm,
+    _stopped,
+    _overdue,
+    _unproven,
+    _adopted,
+    _soaking,
+    _by_hand,
+    _climb,
+)
+
+
+def _command(rollout: Rollout, verb: str) -> str:
+    return f'tidegate {verb} {rollout.model} --env {rollout.environment} --reason "..."'
+
+
+def bump(rollout: Rollout, percent: Percent | None = None) -> str:
+    """Write the command that moves a rollout by hand, to the next step unless told."""
+    percent = percent or rollout.step_after(rollout.percent) or FULL
+    return (
+        f'tidegate set-percent {rollout.model} --env {rollout.environment} {percent} --reason "..."'
+    )

@@ -1,0 +1,262 @@
+"""The record of a decision: evidence files, trailers, one sentence a person understands.
+
+Evidence is append-only and forms a chain: each file names the digest of the one before and of
+its own recording, taken over the uncompressed bytes. The recordings of a rollout, one after the
+other, are everything the judge has seen, so every past decision can be replayed from Git alone.
+"""
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from generator import layout
+from generator.changes import Tree, one_line
+from generator.documents.config import read_time, write_time
+from generator.errors import InputError
+from generator.intents.moves import Attached
+from generator.layout import RepoPath
+from generator.model.percent import Percent
+from generator.model.rollout import Rollout
+from reconciler import recording
+from reconciler.analysis import ObjectiveVerdict, overall
+from reconciler.policy import Advance, Decision, Escalate, Hold, Revert, Situation
+
+HISTORY = "history"
+MOST_RECORDING_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The evidence of one rollout that stands in Git.
+
+    Attributes:
+        entries: The JSON documents, in order.
+        paths: Their paths.
+        lines: All recordings, one after the other.
+        digest: Digest of the newest document; "" before the first.
+    """
+
+    entries: tuple[Mapping[str, Any], ...] = ()
+    paths: tuple[RepoPath, ...] = ()
+    lines: tuple[recording.Line, ...] = ()
+    digest: str = ""
+
+    @property
+    def through(self) -> datetime | None:
+        """Give the newest tick that stands in Git; None before the history."""
+        return read_time(self.entries[-1]["through"]) if self.entries else None
+
+    @property
+    def share(self) -> tuple[float, float] | None:
+        """Give the share of (canary, stable) sites that reported before the rollout."""
+        if not self.entries:
+            return None
+        share = float(self.entries[0]["reportingShare"])
+        return share, share
+
+
+def read_chain(tree: Tree, rollout: Rollout) -> Chain:
+    """Read the evidence of a rollout and check the chain.
+
+    Raises:
+        InputError: A file is missing or was changed.
+    """
+    under = layout.evidence(rollout.environment, rollout.model, rollout.id)
+    paths = tuple(path for path in tree.ids(under) if path.endswith(".json"))
+    data = tree.read_many([*paths, *(layout.recording(path) for path in paths)])
+    entries: list[Mapping[str, Any]] = []
+    lines: list[recording.Line] = []
+    digest = ""
+    for number, path in enumerate(paths):
+        entry = _read_entry(path, data[path], number, digest)
+        lines.extend(_read_recording(layout.recording(path), data, entry))
+        entries.append(entry)
+        digest = _sha256(data[path])
+    return Chain(tuple(entries), paths, tuple(lines), digest)
+
+
+def _read_entry(path: RepoPath, data: bytes, number: int, before: str) -> Mapping[str, Any]:
+    try:
+        entry = json.loads(data)
+        numbers = entry["number"], entry["previous"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputError("not a piece of evidence", file=path) from error
+    if numbers != (number, before):
+        hint = "evidence is append-only: restore the file from the commit that wrote it"
+        raise InputError("the chain of evidence is broken here", file=path, hint=hint)
+    return dict(entry)
+
+
+def _read_recording(
+    path: RepoPath, data: Mapping[RepoPath, bytes], entry: Mapping[str, Any]
+) -> Iterable[recording.Line]:
+    try:
+        text = _gunzip(data[path])
+    except (KeyError, OSError, EOFError, ValueError) as error:
+        raise InputError("the recording is missing or damaged", file=path) from error
+    if _sha256(text) != entry["recording"]:
+        raise InputError("the recording is not the one that was judged", file=path)
+    for number, line in enumerate(text.splitlines(), 1):
+        yield recording.parse(line, path, number)
+
+
+def _gunzip(data: bytes) -> bytes:
+    text = gzip.decompress(data)
+    if len(text) > MOST_RECORDING_BYTES:
+        raise ValueError("too large")
+    return text
+
+
+def history(
+    rollout: Rollout,
+    lines: Sequence[recording.Line],
+    share: float,
+    through: datetime,
+    now: datetime,
+) -> Attached:
+    """Freeze what sites did before a rollout as evidence 0000.
+
+    Args:
+        rollout: The rollout that starts.
+        lines: Objectives and history lines.
+        share: Share of sites that reported, 0..1.
+        through: End of the history, the last tick before the promotion.
+        now: UTC.
+    """
+    document = {
+        "decision": HISTORY,
+        "at": write_time(now),
+        "through": write_time(through),
+        "reportingShare": round(share, 6),
+    }
+    return _attach(rollout, Chain(), HISTORY, document, lines, "")
+
+
+def decided(
+    situation: Situation,
+    decision: Decision,
+    chain: Chain,
+    lines: Sequence[recording.Line],
+    through: datetime,
+    policy: Mapping[str, Any],
+) -> Attached:
+    """Write the evidence of a decision that moves the rollout.
+
+    Args:
+        situation: What was decided on.
+        decision: Advance or Revert.
+        chain: The evidence so far.
+        lines: The recording since then.
+        through: The newest tick judged.
+        policy: The settings used.
+    """
+    rollout, verdict = situation.rollout, overall(situation.verdicts)
+    name, to = _name(decision)
+    document = {
+        "decision": name,
+        "at": write_time(situation.now),
+        "through": write_time(through),
+        "fromPercent": str(rollout.percent),
+        "toPercent": str(to) if to is not None else "0",
+        "why": say(decision),
+        "verdict": verdict.value,
+        "objectives": [numbers(one) for one in situation.verdicts],
+        "adoption": {
+            "canary": situation.adoption.canary,
+            "serving": situation.adoption.serving,
+            "reachable": situation.adoption.reachable,
+            "late": situation.adoption.late,
+        },
+        "soakedSeconds": int(situation.soaked.total_seconds()),
+        "since": write_time(situation.since),
+        "policy": dict(policy),
+    }
+    return _attach(rollout, chain, name, document, lines, verdict.value)
+
+
+def _name(decision: Decision) -> tuple[str, Percent | None]:
+    match decision:
+        case Advance(None):
+            return "complete", None
+        case Advance(to):
+            return "advance", to
+        case Revert():
+            return "revert", None
+        case Hold() | Escalate():
+            raise ValueError("a hold is never committed")
+
+
+def _attach(
+    rollout: Rollout,
+    chain: Chain,
+    name: str,
+    document: Mapping[str, Any],
+    lines: Sequence[recording.Line],
+    verdict: str,
+) -> Attached:
+    number = len(chain.entries)
+    path = layout.evidence_file(rollout.environment, rollout.model, rollout.id, number, name)
+    text = "".join(f"{recording.dump(line)}\n" for line in lines).encode()
+    head = {
+        "apiVersion": "tidegate.dev/v1alpha1",
+        "kind": "Evidence",
+        "rollout": rollout.id,
+        "number": number,
+        "previous": chain.digest,
+        "recording": _sha256(text),
+    }
+    data = json.dumps(head | dict(document), indent=2, ensure_ascii=True).encode() + b"\n"
+    # mtime=0: the same evidence gives the same bytes whenever it is written.
+    files = {path: data, layout.recording(path): gzip.compress(text, 9, mtime=0)}
+    words = (("Verdict", verdict),) if verdict else ()
+    return Attached(files, (*words, ("Evidence", f"{path}@{_sha256(data)}")))
+
+
+def numbers(verdict: ObjectiveVerdict) -> Mapping[str, Any]:
+    """Write the numbers of one objective for JSON, rounded to what they are worth."""
+    ratio = verdict.bad / verdict.expected_bad if verdict.expected_bad > 0 else None
+    detectable = verdict.detectable_ratio
+    return {
+        "objective": verdict.objective,
+        "verdict": verdict.verdict.value,
+        "at": write_time(verdict.at),
+        "eBad": _round(verdict.e_bad),
+        "eBadMax": _round(verdict.e_bad_max),
+        "eOk": _round(verdict.e_ok),
+        "events": verdict.events,
+        "bad": verdict.bad,
+        "expectedBad": round(verdict.expected_bad, 2),
+        "ratio": round(ratio, 3) if ratio is not None else None,
+        "detectableRatio": round(detectable, 3) if detectable is not None else None,
+        "reasons": [{"code": one.code.value, "text": one.text} for one in verdict.reasons],
+    }
+
+
+def _round(number: float) -> float:
+    return float(f"{number:.6g}")
+
+
+def say(decision: Decision) -> str:
+    """Give the reason of a decision on one line."""
+    match decision:
+        case Hold(_, why, _, _) | Revert(_, why) | Advance(_, why) | Escalate(why, _):
+            return one_line(why)
+
+
+def body(situation: Situation) -> str:
+    """Write the numbers under the subject of a commit, one objective a line."""
+    lines = []
+    for one in situation.verdicts:
+        expected = f"{one.expected_bad:.1f} expected"
+        lines.append(f"{one.objective}: {one.bad} bad of {one.events} predictions, {expected}")
+    adoption = situation.adoption
+    lines.append(f"serving: {adoption.serving} of {adoption.reachable} reachable canary sites")
+    return "\n".join(lines)
+
+
+def _sha256(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -1,0 +1,92 @@
+"""Wire the doors of the reconciler: the bare clone and the metrics APIs it may talk to."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from generator.changes import ChangeSet, Outcome
+from generator.errors import InputError
+from generator.gitrepo.bare import Bare
+from generator.gitrepo.commit import Person
+from generator.http import Http
+from generator.repository import Repository
+from reconciler.outlook import Query
+from reconciler.prometheus import Prometheus
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+BOT = Person("tidegate", "tidegate@localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class BareRemote:
+    """A bare clone as the loop sees it."""
+
+    bare: Bare
+    person: Person = BOT
+
+    def repository(self) -> Repository:
+        """Fetch the branch and open its head."""
+        return Repository(self.bare.fetch())
+
+    def land(self, change: ChangeSet, now: datetime) -> Outcome:
+        """Push one commit as a fast-forward and read the branch back."""
+        return self.bare.land(change, self.person, now)
+
+
+@dataclass
+class Origins:
+    """The metrics APIs that the reconciler's own configuration allows.
+
+    Git says where to look; whether that is a place to look at, and with which credentials, is
+    said here, so that a merged line can neither send a token elsewhere nor bring metrics from
+    anywhere.
+
+    Attributes:
+        allowed: Origin (`scheme://host:port`) to bearer token, "" for none.
+        loopback: Whether any loopback address is allowed, for a remote on this machine.
+    """
+
+    allowed: dict[str, str]
+    loopback: bool
+    _open: dict[str, Query] = field(default_factory=dict)
+
+    def connect(self, url: str) -> Query:
+        """Open one metrics API.
+
+        Raises:
+            InputError: It is not on the list.
+        """
+        if not url:
+            raise InputError("no Prometheus is named", hint="prometheus: in environment.yaml")
+        if url not in self._open:
+            token = self._token(url)
+            self._open[url] = Prometheus(_http(url, token)).range
+        return self._open[url]
+
+    def _token(self, url: str) -> str:
+        origin = origin_of(url)
+        if origin in self.allowed:
+            return self.allowed[origin]
+        if self.loopback and urlsplit(url).hostname in LOOPBACK:
+            return ""
+        hint = f"start the reconciler with --allow-origin {origin} if that is right"
+        raise InputError(f"Git names a metrics API that is not allowed: {origin}", hint=hint)
+
+
+def _http(url: str, token: str) -> Http:
+    return Http("Prometheus", url, jitter=random.random, token=token or None)
+
+
+def origin_of(url: str) -> str:
+    """Give `scheme://host:port` of a URL.
+
+    Raises:
+        InputError: It is not an HTTP URL.
+    """
+    parts = urlsplit(url)
+    try:
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError):
+        raise InputError(f"{url!r} is not an http or https URL") from None
+    return f"{parts.scheme}://{parts.hostname}:{port}"
