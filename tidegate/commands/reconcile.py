@@ -1,0 +1,131 @@
+"""`tidegate reconcile`."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from tidegate.place import bare_clone, is_local, read_now
+
+
+@click.command
+@click.option("--repo", required=True, metavar="URL", help="The fleet repository.")
+@click.option("--once", is_flag=True, help="One pass, then stop.")
+@click.option("--now", default="", metavar="RFC3339", help="Pretend it is then (file:// only).")
+@click.option("--every", default=60.0, show_default=True, help="Seconds between passes.")
+@click.option(
+    "--allow-origin",
+    "origins",
+    multiple=True,
+    metavar="URL",
+    help="A metrics API that Git may name; loopback ones are allowed with a file:// remote.",
+)
+@click.option(
+    "--token-file",
+    "tokens",
+    multiple=True,
+    metavar="ORIGIN=FILE",
+    help="Bearer token for one origin.",
+)
+@click.option(
+    "--state-dir",
+    default=Path(click.get_app_dir("tidegate")),
+    type=click.Path(path_type=Path),
+    envvar="TIDEGATE_STATE_DIR",
+    help="Where the bare clone is kept; may be deleted at any time.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document (with --once).")
+@click.option("--exit-code", is_flag=True, help="3 nothing changed, 4 held, 5 reverted.")
+def reconcile(
+    repo: str,
+    once: bool,  # noqa: FBT001 (click passes it by name)
+    now: str,
+    every: float,
+    origins: tuple[str, ...],
+    tokens: tuple[str, ...],
+    state_dir: Path,
+    as_json: bool,  # noqa: FBT001 (click passes it by name)
+    exit_code: bool,  # noqa: FBT001 (click passes it by name)
+) -> None:
+    r"""Look at every rollout: advance it, revert it, or say what it waits for.
+
+    Everything it must remember is in Git; any number of reconcilers may run at once, and one may
+    be killed at any moment.
+
+    \b
+    tidegate reconcile --repo https://git.example/fleet.git --allow-origin http://prometheus:9090
+    tidegate reconcile --repo file:///srv/fleet.git --once --now 2026-11-20T08:05:00Z
+    """
+    from generator.errors import InputError
+    from reconciler import loop
+    from reconciler.outlook import Memory
+    from reconciler.wiring import BareRemote, Origins, origin_of
+
+    if now and not is_local(repo):
+        raise InputError("--now is only for local remotes (file://), for tests and replays")
+    if now and not once:
+        raise InputError("--now goes with --once")
+    allowed = dict.fromkeys((origin_of(text) for text in origins), "")
+    allowed |= dict(_token(text) for text in tokens)
+    remote = BareRemote(bare_clone(repo, state_dir))
+    connect = Origins(allowed, is_local(repo)).connect
+    if not once:
+        loop.Loop(remote, connect, every, click.echo).run()
+        return
+    done = loop.once(remote, connect, read_now(now), Memory())
+    if as_json:
+        click.echo(json.dumps([_data(one) for one in done], indent=2))
+    else:
+        for one in done:
+            click.echo(one.say())
+    sys.exit(_code(done, told=exit_code))
+
+
+def _token(text: str) -> tuple[str, str]:
+    from generator.errors import InputError
+    from reconciler.wiring import origin_of
+
+    origin, equals, file = text.rpartition("=")
+    if not equals:
+        raise InputError(f"--token-file {text!r}: write ORIGIN=FILE")
+    try:
+        return origin_of(origin), Path(file).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the token cannot be read", file=file) from error
+
+
+def _data(one: object) -> dict[str, object]:
+    from reconciler.loop import Done, say_decision
+
+    assert isinstance(one, Done)  # noqa: S101 (the type is only known lazily)
+    return {
+        "environment": one.passed.environment,
+        "model": one.passed.model,
+        "decision": type(one.passed.decision).__name__ if one.passed.decision else None,
+        "text": say_decision(one.passed.decision),
+        "commit": one.commit or None,
+        "subject": one.passed.change.subject if one.passed.change and one.commit else None,
+        "trouble": one.trouble or None,
+    }
+
+
+def _code(done: object, *, told: bool) -> int:
+    from generator.errors import ExitCode
+    from reconciler.loop import Done
+    from reconciler.policy import Hold, Revert
+
+    assert isinstance(done, tuple)  # noqa: S101 (the type is only known lazily)
+    passes: tuple[Done, ...] = done
+    if any(one.lost for one in passes):
+        return ExitCode.LOST_RACE
+    if any(one.trouble for one in passes):
+        return ExitCode.INPUT
+    if not told:
+        return ExitCode.DONE
+    if any(one.commit and isinstance(one.passed.decision, Revert) for one in passes):
+        return ExitCode.REVERTED
+    if any(one.commit for one in passes):
+        return ExitCode.DONE
+    held = any(isinstance(one.passed.decision, Hold) for one in passes)
+    return ExitCode.HELD if held else ExitCode.NOTHING_CHANGED

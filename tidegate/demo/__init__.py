@@ -1,0 +1,1 @@
+"""The demo: a stand-in fleet, a real registry, and the story they play."""
