@@ -41,6 +41,9 @@ class Tree(Protocol):
     def read(self, path: RepoPath) -> bytes | None:
         """Read one file; None where it is absent."""
 
+    def id(self, path: RepoPath) -> str | None:
+        """Give the blob id of one file; None where it is absent."""
+
     def read_many(self, paths: Iterable[RepoPath]) -> Mapping[RepoPath, bytes]:
         """Read several files in one go; absent ones are left out."""
 
@@ -79,6 +82,13 @@ class Draft:
     def read(self, path: RepoPath) -> bytes | None:
         """Read one file as it would be."""
         return self._pending[path] if path in self._pending else self._base.read(path)
+
+    def id(self, path: RepoPath) -> str | None:
+        """Give the blob id of one file as it would be."""
+        if path not in self._pending:
+            return self._base.id(path)
+        data = self._pending[path]
+        return blob_id(data, self._base.id(path)) if data is not None else None
 
     def read_many(self, paths: Iterable[RepoPath]) -> Mapping[RepoPath, bytes]:
         """Read several files as they would be."""

@@ -28,10 +28,17 @@ T = TypeVar("T")
 class Repository:
     """What Git says, as values; each is read once."""
 
-    def __init__(self, tree: Tree) -> None:
-        """Open a tree."""
+    def __init__(self, tree: Tree, parsed: dict[tuple[str, str], object] | None = None) -> None:
+        """Open a tree.
+
+        Args:
+            tree: The files.
+            parsed: Values by (path, blob id), to be shared by repositories that are opened one
+                after the other; a blob id stands for its bytes, so this is only a cache.
+        """
         self.tree = tree
         self._kept: dict[tuple[str, ...], object] = {}
+        self._parsed = {} if parsed is None else parsed
 
     def config(self) -> Config:
         """Read `tidegate.yaml`.
@@ -92,7 +99,7 @@ class Repository:
         problems: list[Problem] = []
         for stem, path in paths.items():
             try:
-                sites = read_shard(path, data[path], stem)
+                sites = self._shard(path, data[path], stem)
             except InputError as error:
                 problems.extend(error.problems)
                 continue
@@ -104,6 +111,15 @@ class Repository:
         if problems:
             raise InputError.many(problems)
         return tuple(found[id_] for id_ in sorted(found))
+
+    def _shard(self, path: RepoPath, data: bytes, stem: str) -> tuple[Site, ...]:
+        return self._remember(path, lambda: read_shard(path, data, stem))
+
+    def _remember(self, path: RepoPath, read: Callable[[], T]) -> T:
+        name = path, self.tree.id(path) or ""
+        if name not in self._parsed:
+            self._parsed[name] = read()
+        return cast("T", self._parsed[name])
 
     def rollouts(self) -> tuple[tuple[str, str], ...]:
         """List (environment, model) of every rollout file."""
@@ -180,7 +196,7 @@ class Repository:
         if data is None:
             hint = "is this a repository made by `tidegate init`?"
             raise InputError("the file is missing", file=path, hint=hint)
-        return parse(path, data)
+        return self._remember(path, lambda: parse(path, data))
 
     def _folders(self, under: RepoPath, file: str) -> tuple[str, ...]:
         tail = f"/{file}"

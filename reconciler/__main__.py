@@ -14,7 +14,7 @@ from pathlib import Path
 from generator.errors import InputError, TidegateError
 from generator.gitrepo.bare import Bare
 from reconciler.loop import Loop
-from reconciler.wiring import BareRemote, Origins, origin_of
+from reconciler.wiring import BareRemote, Origins, calm_collector, origin_of
 
 
 def main() -> int:
@@ -27,6 +27,7 @@ def main() -> int:
     except TidegateError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (the only output before the log)
         return 1
+    calm_collector()
     loop.run()
     return 0
 

@@ -40,7 +40,7 @@ from reconciler.recording import Arm, AssignedLine, Line, ObjectivesLine, TickLi
 
 Query = Callable[[str, datetime, datetime, timedelta], Answer]
 
-LOOK_BACK = timedelta(hours=1)
+LOOK_BACK = timedelta(minutes=30)
 HISTORY_STEP = timedelta(hours=1)
 MOST_PAST = 500
 USUAL = 0.8
@@ -99,6 +99,7 @@ class Memory:
     """What was read and judged before, by the blob ids it came from; may be lost at any time."""
 
     chains: dict[str, tuple[Mapping[str, str], record.Chain, Judge]] = field(default_factory=dict)
+    clean: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +137,19 @@ def look(
     settings = repository.environment(environment)
     if settings.kind is Kind.CLOUD:
         why = "cloud rollouts are not judged yet: move the weights by hand, a step at a time"
-        return Outlook(rollout, Hold("cloud", why, None, policy.bump(rollout)))
+        return Outlook(rollout, Hold("cloud", why, None, _by_hand(rollout)))
     line = _read_line(repository, rollout, settings)
     try:
         return _look(line, query, now, memory)
     except MetricsUnavailable as error:
         return Outlook(rollout, Hold("metrics", f"the metrics cannot be read: {error}"))
+
+
+def _by_hand(rollout: Rollout) -> str:
+    if rollout.step_after(rollout.percent) is not None:
+        return policy.bump(rollout)
+    version = f"{rollout.model}/{rollout.canary[1:].partition('-')[0]}"
+    return f'tidegate promote {version} --env {rollout.environment} --baseline --reason "..."'
 
 
 def _read_line(repository: Repository, rollout: Rollout, settings: Environment) -> Course:
@@ -182,9 +190,9 @@ def _look(line: Course, query: Query, now: datetime, memory: Memory) -> Outlook:
     if not chain.entries:
         return _open(line, asked, query)
     start = chain.through or line.moments[0].at
-    window = Window(
-        start, max(start, floor(now, line.settings.interval)), line.settings.interval, LOOK_BACK
-    )
+    step = line.settings.interval
+    look_back = max(2 * step, floor_span(LOOK_BACK, step))
+    window = Window(start, max(start, floor(now, step)), step, look_back)
     measurement = measure(asked, _ask(query, asked, window), _assignment(line), window)
     lines = tuple(_merge(line, start, measurement.ticks))
     latest: dict[str, ObjectiveVerdict] = {}

@@ -171,12 +171,11 @@ def _number(text: str) -> float:
 
 
 def _is_bounded(labels: Mapping[str, str]) -> bool:
-    if len(labels) > MAX_LABELS:
-        return False
-    return all(
-        len(name) <= MAX_LABEL and len(value) <= MAX_LABEL and type(value) is str
-        for name, value in labels.items()
-    )
+    # Joining is the quick way to see that all values are texts, and short ones.
+    if len(labels) <= MAX_LABELS and len("".join([*labels, *labels.values()])) <= MAX_LABEL:
+        return True
+    lengths = [len(text) for text in (*labels, *labels.values())]
+    return len(labels) <= MAX_LABELS and max(lengths) <= MAX_LABEL
 
 
 def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:

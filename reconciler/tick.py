@@ -80,13 +80,24 @@ def _run(
     done = Pass(environment, model, outlook, outlook.decision)
     if isinstance(outlook.decision, Revert):
         return replace(done, change=_revert(repository, outlook, now))
-    if differences(repository, environment, model):
+    if not _is_expanded(repository, environment, model, memory):
         return _follow(repository, done)
     if outlook.opening is not None:
         return replace(done, change=_freeze(repository, outlook, now))
     if isinstance(outlook.decision, Advance):
         return replace(done, change=_advance(repository, outlook))
     return done
+
+
+def _is_expanded(repository: Repository, environment: str, model: str, memory: Memory) -> bool:
+    folders = (layout.ENVIRONMENTS, layout.ROLLOUTS, layout.RELEASES, layout.SITES)
+    found = tuple(repository.tree.ids(f"{folder}/{environment}") for folder in folders)
+    ids = (*found, {"": repository.tree.id(layout.REJECTED) or ""})
+    if memory.clean.get((environment, model)) != ids:
+        if differences(repository, environment, model):
+            return False
+        memory.clean[environment, model] = ids
+    return True
 
 
 def _follow(repository: Repository, done: Pass) -> Pass:

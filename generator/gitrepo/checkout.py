@@ -7,7 +7,7 @@ in between is mended by the next command, which finishes the files from the jour
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -95,16 +95,19 @@ class Checkout:
         self._refuse_dirty(change.files)
         branch = self.branch
         commit = build(self.git, change, person, now)
-        journal = self.git.folder / JOURNAL
-        journal.write_text(json.dumps({"commit": commit, "paths": sorted(change.files)}))
+        self._open_journal(commit, change.files)
         old = change.base or "0" * len(commit)
         outcome = self._move(f"refs/heads/{branch}", commit, old)
         if isinstance(outcome, Committed):
             self._move_files(change.base, commit)
             return outcome
-        journal.unlink()
+        (self.git.folder / JOURNAL).unlink()
         head = self.head().commit
         return Stale(head) if head != change.base else outcome
+
+    def _open_journal(self, commit: str, paths: Iterable[RepoPath]) -> None:
+        entry = json.dumps({"commit": commit, "paths": sorted(paths)})
+        (self.git.folder / JOURNAL).write_text(entry)
 
     def _move(self, name: str, commit: str, old: str) -> Outcome:
         code, _, err = self.git.call("update-ref", name, commit, old)
@@ -160,6 +163,26 @@ class Checkout:
             )
         raise RemoteError("Git", last_line(err), endpoint="origin")
 
+    def pull(self) -> bool:
+        """Bring the current branch up to its remote, when that only adds commits.
+
+        Returns:
+            False when there was nothing to bring, or the branch has commits of its own.
+
+        Raises:
+            RemoteError: The remote does not answer, or a dirty file is in the way.
+        """
+        branch, old = self.branch, self.head().commit
+        self.git.run("fetch", "--quiet", "origin", f"refs/heads/{branch}")
+        new = self.git.run("rev-parse", "FETCH_HEAD").decode().strip()
+        code, _, _ = self.git.call("merge-base", "--is-ancestor", old, new)
+        if code != 0 or old == new:
+            return False
+        self.git.call("update-index", "-q", "--refresh")
+        self.git.run("read-tree", "-m", "-u", old, new)
+        self.git.run("update-ref", f"refs/heads/{branch}", new, old)
+        return True
+
     def _refuse_dirty(self, files: Mapping[RepoPath, bytes | None]) -> None:
         # A person's own edit that is part of the change is no obstacle to it.
         mine = self.dirty() & frozenset(files)
@@ -197,6 +220,8 @@ def start_checkout(folder: Path, branch: str, remote: str) -> Checkout:
     git.run("init", "--quiet", "--template=", f"--initial-branch={check_branch(branch)}")
     if remote:
         git.run("remote", "add", "origin", check_remote(remote))
+        git.run("config", f"branch.{branch}.remote", "origin")
+        git.run("config", f"branch.{branch}.merge", f"refs/heads/{branch}")
     return Checkout(folder)
 
 

@@ -29,6 +29,10 @@ class Snapshot:
         """Read one file; None where it is absent or not a regular file."""
         return self.read_many((path,)).get(path)
 
+    def id(self, path: RepoPath) -> str | None:
+        """Give the blob id of one file; None where it is absent or not a regular file."""
+        return self._all().get(path)
+
     def read_many(self, paths: Iterable[RepoPath]) -> Mapping[RepoPath, bytes]:
         """Read several files with one process."""
         ids = self._all()

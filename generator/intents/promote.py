@@ -14,7 +14,7 @@ from generator.intents.words import Asked, next_id, title
 from generator.layout import RepoPath
 from generator.model.config import ModelSpec
 from generator.model.environment import Environment, Kind
-from generator.model.percent import ZERO
+from generator.model.percent import FULL, ZERO
 from generator.model.release import ModelVersion, Release, check_image
 from generator.model.rollout import OnNewVersion, Phase, Rollout
 from generator.render import helm, kustomize
@@ -47,18 +47,21 @@ def baseline(
 ) -> ChangeSet | None:
     """Put a release on every site without a rollout: the first one, or a repair.
 
+    Of a canary that is at 100 percent it makes the stable release, by a person's word.
+
     Raises:
         InputError: A canary is out, there are no sites, or the release was rejected.
     """
     before = repository.rollout(environment, model)
-    if before.is_climbing:
+    _need_sites(repository, environment)
+    draft = Draft(repository.tree)
+    frozen = _freeze(draft, repository, environment, model, version)
+    everywhere = before.canary == frozen.id and before.percent == FULL
+    if before.is_climbing and not everywhere:
         hint = f"tidegate revert {model} --env {environment} --reason ..."
         raise InputError(
             f"{before.canary} is at {before.percent}%: end that rollout first", hint=hint
         )
-    _need_sites(repository, environment)
-    draft = Draft(repository.tree)
-    frozen = _freeze(draft, repository, environment, model, version)
     _refuse_rejected(repository, frozen)
     after = edit(
         draft,

@@ -35,6 +35,7 @@ class Answers:
         prometheus: Base URL, or "".
         remote: URL under which Argo CD knows the repository, or "".
         branch: The branch that Argo CD applies.
+        interval: Spacing of the judge's ticks.
     """
 
     environments: Mapping[str, Kind]
@@ -44,6 +45,7 @@ class Answers:
     prometheus: str = ""
     remote: str = ""
     branch: str = "main"
+    interval: str = "5m"
 
     def check(self) -> None:
         """Refuse names that cannot be.
@@ -75,7 +77,11 @@ def pieces(answers: Answers) -> Sequence[Piece]:
     }
     found: list[Piece] = [("repository", whole)]
     for name, kind in answers.environments.items():
-        inputs: Inputs = {"environment": name, "prometheus": answers.prometheus}
+        inputs: Inputs = {
+            "environment": name,
+            "prometheus": answers.prometheus,
+            "interval": answers.interval,
+        }
         found.append((f"environment-{kind}", inputs))
     for model in answers.models:
         found += model_pieces(model, answers.environments, answers.image)
@@ -182,6 +188,7 @@ def write_answers(answers: Answers) -> bytes:
             "prometheus": answers.prometheus,
             "remote": answers.remote,
             "branch": answers.branch,
+            "interval": answers.interval,
         }
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from reconciler.analysis.ledger import EVENTS, Ledger, Rows
 from reconciler.analysis.verdict import Code, Reason, Settings
 
-LOG_CAP = 300 * math.log(10)
+LARGEST = 1e300
 LEAST_FOR_FORECAST = 0.5  # nats; below it a forecast would be a guess
 
 
@@ -60,7 +60,7 @@ class Step:
 
 def capped(log: float) -> float:
     """Give exp(log), at most 1e300."""
-    return math.exp(min(log, LOG_CAP))
+    return min(LARGEST, math.exp(min(log, 700.0)))
 
 
 def worse(ledger: Ledger, log_worse: float, log_bound: float) -> Reason:

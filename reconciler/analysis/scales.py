@@ -93,8 +93,7 @@ class Scales:
             logs.append(
                 math.log((1 - ANCHORED_WEIGHT) * weight) + self._log_from(start, WORSE_LATER)
             )
-        if idle > 0:
-            logs.append(math.log((1 - ANCHORED_WEIGHT) * idle))
+        logs.append(math.log((1 - ANCHORED_WEIGHT) * max(idle, 1e-12)))  # not started: worth 1
         return statistics.log_sum(np.array(logs))
 
     def _log_from(self, start: Sums, grid: Grid) -> float:

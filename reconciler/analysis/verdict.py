@@ -41,10 +41,6 @@ class Reason:
     code: Code
     text: str
 
-    def __str__(self) -> str:
-        """Write `code: text`."""
-        return f"{self.code}: {self.text}"
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

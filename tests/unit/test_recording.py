@@ -35,7 +35,7 @@ names = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_si
 counts = st.integers(0, MAX_COUNT).flatmap(
     lambda events: st.tuples(st.just(events), st.integers(0, events))
 )
-times = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+times = st.datetimes(timezones=st.just(UTC))
 arms = st.sampled_from(["canary", "stable"])
 
 
@@ -57,9 +57,7 @@ def objectives(draw: st.DrawFn) -> ObjectivesLine:
 lines = st.one_of(
     ticks(),
     objectives(),
-    st.builds(
-        HistoryLine, names, st.none() | names, st.dictionaries(names, counts, max_size=6)
-    ),
+    st.builds(HistoryLine, names, st.none() | names, st.dictionaries(names, counts, max_size=6)),
     st.builds(
         AssignedLine,
         names,
@@ -147,7 +145,7 @@ def test_counts_that_cannot_be_are_refused(pair: Any) -> None:
 def test_numbers_outside_json_are_refused(number: str) -> None:
     text = json.dumps(TICK)
     refused(text.replace("[20, 1]", f"[{number}, 1]"))
-    refused('{"rollout":"r","objectives":{"errors":%s}}' % number)
+    refused('{"rollout":"r","objectives":{"errors":NUMBER}}'.replace("NUMBER", number))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +157,7 @@ def test_numbers_outside_json_are_refused(number: str) -> None:
         "2026-11-20",
         "2026-13-20T08:05:00Z",
         "2026-11-20T08:05:60Z",
-        "٢٠26-11-20T08:05:00Z",
+        "\u0662\u066026-11-20T08:05:00Z",
         1795161900,
         None,
     ],

@@ -112,7 +112,8 @@ def test_ratio_has_mean_one_while_nothing_changed(delta: float) -> None:
     mean, variance = 3.0, 0.2
     total = sum(
         math.exp(
-            log_negative_binomial(bad, mean, variance) + ratio(delta, counts([bad], [mean], variance))
+            log_negative_binomial(bad, mean, variance)
+            + ratio(delta, counts([bad], [mean], variance))
         )
         for bad in range(1500)
     )

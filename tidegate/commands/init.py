@@ -30,6 +30,7 @@ from tidegate.place import read_now
 @click.option("--registry", default="", metavar="URI", help="MLflow store or server.")
 @click.option("--prometheus", default="", metavar="URL", help="Prometheus HTTP API.")
 @click.option("--remote", default="", metavar="URL", help="Where the repository will be pushed.")
+@click.option("--interval", default="5m", show_default=True, help="Spacing of the judge's ticks.")
 @click.option("--now", default="", metavar="RFC3339", help="Time of the first commit.")
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when nothing changed.")
 def init(

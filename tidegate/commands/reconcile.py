@@ -60,7 +60,7 @@ def reconcile(
     from generator.errors import InputError
     from reconciler import loop
     from reconciler.outlook import Memory
-    from reconciler.wiring import BareRemote, Origins, origin_of
+    from reconciler.wiring import BareRemote, Origins, calm_collector, origin_of
 
     if now and not is_local(repo):
         raise InputError("--now is only for local remotes (file://), for tests and replays")
@@ -68,6 +68,7 @@ def reconcile(
         raise InputError("--now goes with --once")
     allowed = dict.fromkeys((origin_of(text) for text in origins), "")
     allowed |= dict(_token(text) for text in tokens)
+    calm_collector()
     remote = BareRemote(bare_clone(repo, state_dir))
     connect = Origins(allowed, is_local(repo)).connect
     if not once:

@@ -7,8 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from generator.errors import InputError
+from generator.gitrepo.checkout import Checkout
+from reconciler.wiring import calm_collector
 from tidegate.demo.story import (
     EDGE,
+    MANAGER,
     MODEL,
     TICK,
     Demo,
@@ -17,7 +20,7 @@ from tidegate.demo.story import (
     prepare,
     tell_story,
 )
-from tidegate.demo.workspace import Story, Workspace
+from tidegate.demo.workspace import Story, Workspace, at
 
 Tell = Callable[[str], None]
 
@@ -42,10 +45,12 @@ def story(words: Words, now: datetime, tell: Tell) -> None:
     workspace = Workspace(words.folder)
     told = _begin(workspace, words, now, tell)
     prepare(workspace, told, tell)
+    calm_collector()
     demo, api = open_demo(workspace, told, tell)
     with api:
         tell_story(demo)
     _summary(demo, tell)
+    _hand_over(demo, tell)
 
 
 def _begin(workspace: Workspace, words: Words, now: datetime, tell: Tell) -> Story:
@@ -68,13 +73,22 @@ def resume(words: Words, hours: int, broken: str, tell: Tell) -> None:
     _need(workspace)
     demo, api = open_demo(workspace, workspace.load(), tell)
     with api:
-        demo.live(demo.story.clock)
+        demo.live(_newest(demo))
         if broken:
             _break(demo, broken)
         until = demo.story.clock + timedelta(hours=hours)
         while demo.story.clock < until:
             demo.tick()
     _summary(demo, tell)
+    _hand_over(demo, tell)
+
+
+def _newest(demo: Demo) -> datetime:
+    """Find where to go on: after the last tick, and after what a person has committed since."""
+    newest = demo.repository().tree.log(("**",), 1)[0].at
+    while demo.story.clock < newest:
+        demo.story = at(demo.story, demo.story.clock + TICK)
+    return demo.story.clock
 
 
 def _break(demo: Demo, site: str) -> None:
@@ -107,6 +121,30 @@ def serve(words: Words, tell: Tell) -> None:
 def _need(workspace: Workspace) -> None:
     if not workspace.exists():
         raise InputError(f"there is no demo in {workspace.folder}", hint="tidegate demo makes one")
+
+
+def _hand_over(demo: Demo, tell: Tell) -> None:
+    """Bring the person's checkout up to date, and say what to try next."""
+    checkout = Checkout(demo.workspace.checkout)
+    checkout.pull()
+    name, mail = MANAGER.name, MANAGER.mail
+    for key, value in (("user.name", name), ("user.email", mail)):
+        checkout.git.run("config", key, value)
+    folder = demo.workspace.folder
+    tell("")
+    tell(f"the repository is {folder}/origin.git, your checkout {folder}/fleet; try:")
+    for line in _TRY:
+        tell("  " + line.format(folder=folder, edge=EDGE, model=MODEL))
+
+
+_TRY = (
+    "tidegate status -C {folder}/fleet",
+    "tidegate promote {model}/4 --env {edge} -C {folder}/fleet --push --reason 'try version 4'",
+    "tidegate demo --dir {folder} --resume --hours 6      # fleet and reconciler go on",
+    "tidegate set-percent {model} 50 --env {edge} -C {folder}/fleet --push --reason 'hurry'",
+    "tidegate demo --dir {folder} --resume --break plant-0042",
+    "tidegate demo --dir {folder} --serve                 # then, beside it: tidegate reconcile",
+)
 
 
 def _summary(demo: Demo, tell: Tell) -> None:

@@ -17,6 +17,7 @@ from generator.intents import promote as promotions
 from generator.intents.setup import Answers
 from generator.model.environment import Kind
 from generator.model.rollout import Phase, Rollout
+from generator.model.spans import write_span
 from generator.repository import Repository
 from reconciler import loop
 from reconciler.outlook import Memory
@@ -85,6 +86,7 @@ class Demo:
     def live(self, until: datetime) -> None:
         """Let the sites take up what Git says and work until then."""
         for moment, desired in self.origin.news():
+            self.fleet.advance(min(moment, until))
             self.fleet.apply(max(moment, self.fleet.now), desired)
         self.fleet.advance(until)
         if until > self.story.clock:
@@ -142,6 +144,7 @@ def prepare(workspace: Workspace, story: Story, tell: Tell) -> None:
         registry=registry.store_uri(workspace.registry),
         prometheus=f"http://127.0.0.1:{story.port}",
         remote=workspace.origin,
+        interval=write_span(TICK),
     )
     sites = {EDGE: plants(story.sites), CLOUD: (FIRST_CLUSTER,)}
     tell(f"a fleet repository of {story.sites} factory sites and one cloud cluster")

@@ -94,8 +94,8 @@ class Workspace:
         """
         try:
             told = json.loads((self.folder / STORY).read_text())
-            times = {key: read_time(told.pop(key)) for key in ("start", "clock")}
-            return Story(**told, **times)
+            told |= {key: read_time(told[key]) for key in ("start", "clock")}
+            return Story(**told)
         except (ValueError, KeyError, TypeError, OSError) as error:
             hint = "tidegate demo --fresh starts over"
             raise InputError(

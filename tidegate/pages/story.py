@@ -83,6 +83,7 @@ class Step:
         begun: Time of the commit.
         ended: Time of the next move, or the end of what is known.
         soak: Least healthy time.
+        by: The person who moved it; "" for the reconciler on evidence.
     """
 
     percent: Percent
@@ -91,6 +92,12 @@ class Step:
     begun: datetime
     ended: datetime
     soak: timedelta = timedelta(0)
+    by: str = ""
+
+    @property
+    def waits_from(self) -> datetime:
+        """Give the time from which it has waited longer than its soak."""
+        return min(self.ended, self.begun + self.soak)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,13 @@ class Curve:
     def last(self) -> Point:
         """Give the newest point."""
         return self.points[-1]
+
+    @property
+    def compared(self) -> Point:
+        """Give the newest point that stable sites of the same time could be compared with."""
+        pairs = zip(self.points, self.points[1:], strict=False)
+        grown = [after for before, after in pairs if after.expected > before.expected]
+        return grown[-1] if grown else self.points[0]
 
     @property
     def proved(self) -> Point | None:
@@ -250,6 +264,7 @@ class Climb:
     @property
     def worst(self) -> Curve | None:
         """Give the objective with the most evidence against the canary."""
+
         def key(curve: Curve) -> float:
             return max(point.e_bad for point in curve.points) / curve.bound_bad
 

@@ -1,0 +1,211 @@
+"""A release directory is what its pins and its copied files make it, and never changes.
+
+Nearly everything in it is under the digest in its name; history guards the rest, which is what
+`release.yaml` says beside the pins.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from generator import layout
+from generator.documents.release import files_digest, read_release, write_release
+from generator.errors import InputError, Problem, RemoteError
+from generator.layout import RepoPath
+from generator.lint.finding import count, few
+from generator.lint.view import View
+from generator.model.release import Release
+from generator.render import helm, kustomize
+
+MOST_COMMITS = 20
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_COPIED = ("base", "components", "chart")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One release directory.
+
+    Attributes:
+        path: `releases/<env>/<model>/<release>`.
+        files: Path below it to bytes.
+    """
+
+    path: RepoPath
+    files: Mapping[str, bytes]
+
+    @property
+    def copied(self) -> Mapping[str, bytes]:
+        """Give the files that came from `models/`."""
+        return {path: data for path, data in self.files.items() if path.split("/")[0] in _COPIED}
+
+
+def folders(view: View) -> tuple[Folder, ...]:
+    """Read every release directory of a known environment and model."""
+    return view.once("folders", lambda: tuple(_folders(view)))
+
+
+def _folders(view: View) -> Iterator[Folder]:
+    groups: dict[RepoPath, list[RepoPath]] = {}
+    for path in view.ids(layout.RELEASES):
+        parts = path.split("/")
+        if len(parts) > 4 and parts[1] in view.environments() and parts[2] in view.models():
+            groups.setdefault("/".join(parts[:4]), []).append(path)
+    data = view.tree.read_many(view.ids(layout.RELEASES))
+    for folder, paths in groups.items():
+        yield Folder(folder, {path[len(folder) + 1 :]: data[path] for path in paths})
+
+
+def release(view: View) -> Iterator[Problem]:
+    """Compare every release with its digests, its own rendering, and its past."""
+    for folder in folders(view):
+        yield from _check(view, folder) or _changes(view, folder)
+
+
+def _check(view: View, folder: Folder) -> list[Problem]:
+    file = f"{folder.path}/release.yaml"
+    if "release.yaml" not in folder.files:
+        hint = view.restore(file) or _undo(view, folder)
+        return [Problem("the release has no release.yaml", folder.path, hint=hint)]
+    try:
+        pins = read_release(file, folder.files["release.yaml"])
+    except InputError as error:
+        return [*error.problems]
+    _, environment, model, name = folder.path.split("/")
+    if (pins.environment, pins.model, pins.id) != (environment, model, name):
+        text = f"these are the pins of {pins.environment}/{pins.model}/{pins.id}"
+        return [Problem(text, file, hint=_undo(view, folder))]
+    return [*_copied(view, folder, pins), *_rendered(view, folder, pins)]
+
+
+def _copied(view: View, folder: Folder, pins: Release) -> Iterator[Problem]:
+    if any(files_digest(files) == pins.config_digest for files in _originals(view, folder, pins)):
+        return
+    file = f"{folder.path}/release.yaml"
+    changed = _edited(view, folder)
+    text = "the copied files are not those of configDigest"
+    if changed:
+        text += f": {few(changed)}"
+    line = None if changed else view.line(file, "configDigest")
+    yield Problem(text, changed[0] if changed else file, line, _undo(view, folder))
+
+
+def _originals(view: View, folder: Folder, pins: Release) -> Iterator[Mapping[str, bytes]]:
+    """Give what may have been digested; a chart had another version before it was frozen."""
+    chart = f"{helm.CHART}Chart.yaml"
+    if chart not in folder.copied:
+        yield folder.copied
+        return
+    for original in _charts(view, pins):
+        copied = {**folder.copied, chart: original}
+        try:
+            frozen = helm.release_files(pins, copied)
+        except InputError:
+            continue
+        if frozen[f"{folder.path}/{chart}"] == folder.files[chart]:
+            yield copied
+
+
+def _charts(view: View, pins: Release) -> Iterator[bytes]:
+    path = f"{layout.chart(pins.model)}/Chart.yaml"
+    try:
+        if _COMMIT.fullmatch(pins.source_commit):
+            yield view.tree.at(pins.source_commit).read(path) or b""
+    except RemoteError:
+        pass  # a clone without that part of the past
+    yield view.read(path)
+    frozen = view.read(f"{layout.release(pins.environment, pins.model, pins.id)}/chart/Chart.yaml")
+    version = helm.chart_version(pins.id).encode()
+    for text in (b"0.0.0", b'"0.0.0"'):
+        yield frozen.replace(b'"%s"' % version, text)
+
+
+def _rendered(view: View, folder: Folder, pins: Release) -> Iterator[Problem]:
+    expected = {f"{folder.path}/release.yaml": write_release(pins)}
+    if f"{helm.CHART}Chart.yaml" in folder.files:
+        expected |= {f"{folder.path}/{path}": data for path, data in folder.copied.items()}
+    else:
+        for profile in _profiles(folder):
+            expected |= kustomize.profile(pins, profile)
+    have = {f"{folder.path}/{path}": data for path, data in folder.files.items()}
+    copied = {f"{folder.path}/{path}" for path in folder.copied}
+    wrong = sorted(path for path, data in expected.items() if have.get(path) != data)
+    extra = sorted(have.keys() - expected.keys() - copied)
+    if wrong:
+        text = f"{count(len(wrong), 'file')} of the release differ from what its pins give: "
+        short = [path[len(folder.path) + 1 :] for path in wrong]
+        yield Problem(text + few(short), wrong[0], hint=_undo(view, folder))
+    if extra:
+        short = [path[len(folder.path) + 1 :] for path in extra]
+        text = f"{count(len(extra), 'file')} of no part of the release: {few(short)}"
+        yield Problem(text, extra[0], hint=_undo(view, folder))
+
+
+def _profiles(folder: Folder) -> Iterable[str]:
+    parts = (path.split("/") for path in folder.copied)
+    return sorted({part[1] for part in parts if part[0] == "components" and len(part) > 2})
+
+
+def _undo(view: View, folder: Folder) -> str:
+    """Give the command that brings back what was there first."""
+    if any(view.restore(f"{folder.path}/{path}") for path in folder.files):
+        return f"git restore {folder.path}"
+    commits = _commits(view, folder)
+    if len(commits) < 2:
+        return "freeze it again with `tidegate release`, and delete this directory"
+    return f"git checkout {commits[-1]} -- {folder.path}"
+
+
+def _commits(view: View, folder: Folder) -> tuple[str, ...]:
+    def found() -> tuple[str, ...]:
+        return tuple(one.id[:12] for one in view.tree.log((folder.path,), MOST_COMMITS))
+
+    return view.once(("commits", folder.path), found)
+
+
+def _states(view: View, folder: Folder) -> Iterator[tuple[str, Mapping[RepoPath, str]]]:
+    """Give the files of a release after each commit that touched it, oldest first."""
+    commits = _commits(view, folder)
+    if len(commits) > 1:
+        for commit in reversed(commits):
+            yield commit, view.tree.at(commit).ids(folder.path)
+    else:
+        before = view.once("releases before", lambda: _group(view.committed(layout.RELEASES)))
+        yield "", before.get(folder.path, {})
+    yield "", _now(view, folder)
+
+
+def _now(view: View, folder: Folder) -> Mapping[RepoPath, str]:
+    return view.once("releases now", lambda: _group(view.ids(layout.RELEASES)))[folder.path]
+
+
+def _group(ids: Mapping[RepoPath, str]) -> Mapping[RepoPath, Mapping[RepoPath, str]]:
+    found: dict[RepoPath, dict[RepoPath, str]] = {}
+    for path, id_ in ids.items():
+        found.setdefault("/".join(path.split("/")[:4]), {})[path] = id_
+    return found
+
+
+def _edited(view: View, folder: Folder) -> list[RepoPath]:
+    """Name the files that are not as they were first."""
+    if not view.tree.commit:
+        return []
+    _, first = next(_states(view, folder))
+    return _differences(first, _now(view, folder))
+
+
+def _differences(old: Mapping[RepoPath, str], new: Mapping[RepoPath, str]) -> list[RepoPath]:
+    return sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+
+
+def _changes(view: View, folder: Folder) -> Iterator[Problem]:
+    if not view.tree.commit:
+        return
+    before: Mapping[RepoPath, str] = {}
+    for commit, now in _states(view, folder):
+        if before and now and (changed := _differences(before, now)):
+            where = f"in {commit}" if commit else "since the last commit"
+            text = f"a release never changes, but this one did {where}: {few(changed)}"
+            yield Problem(text, changed[0], hint=_undo(view, folder))
+            return
+        before = now

@@ -1,0 +1,52 @@
+"""Manifests that people own read the same under YAML 1.1, YAML 1.2 and in Go."""
+
+from collections.abc import Iterable, Iterator
+
+from generator.errors import InputError, Problem
+from generator.layout import RepoPath
+from generator.lint.manifests import is_manifest, is_template, read_manifest, sources
+from generator.lint.view import View
+
+
+def syntax(view: View) -> Iterator[Problem]:
+    """Read every manifest of a model as any other tool would."""
+    paths = (path for path in sources(view) if is_manifest(path) and not is_template(path))
+    yield from view.scan(paths, _unreadable)
+
+
+def _unreadable(path: RepoPath, data: bytes) -> Iterable[Problem]:
+    try:
+        documents = read_manifest(path, data)
+    except InputError as error:
+        return error.problems
+    if path.endswith(".json"):
+        return ()
+    return [
+        Problem(f"{node.value!r} reads differently in different tools", line=node.line, hint=hint)
+        for document in documents
+        for _, node in document.walk()
+        if node.is_plain and (hint := _doubt(str(node.value)))
+    ]
+
+
+def _doubt(text: str) -> str:
+    """Say how to write a plain scalar that YAML 1.1, YAML 1.2 and Go do not read alike."""
+    lowered = text.lower()
+    if lowered in ("y", "n", "yes", "no", "on", "off"):
+        return "quote it, or write true or false"
+    if not text or not (text[0].isdigit() or text[0] in "+-.") or not text[-1].isalnum():
+        return ""
+    digits = lowered.lstrip("+-").replace("_", "")
+    is_octal = digits.isdigit() and len(digits) > 1 and digits[0] == "0"
+    if is_octal or ("_" in text and digits.replace(".", "").isdigit()):
+        return "quote it, or write it as a decimal number"
+    parts = lowered.lstrip("+-").split(":")
+    if len(parts) > 1 and all(part.isdigit() for part in parts):
+        return "quote it: to some tools this is a number to the base of 60"
+    return "quote it, or write it as a decimal number" if _is_odd_number(digits) else ""
+
+
+def _is_odd_number(digits: str) -> bool:
+    mantissa, letter, exponent = digits.partition("e")
+    is_power = bool(letter) and mantissa.replace(".", "").isdigit()
+    return digits.startswith(("0x", "0o", "0b")) or (is_power and exponent.lstrip("+-").isdigit())

@@ -1,0 +1,173 @@
+"""A repository as the rules see it: what is invalid reads as absent, and is named once.
+
+A rule never stops at a file that another rule has to complain about, so one invalid file hides
+nothing elsewhere. What several rules ask is computed once.
+"""
+
+import shlex
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TypeVar, cast
+
+from generator import layout
+from generator.documents.sites import read_shard
+from generator.errors import InputError, Problem
+from generator.layout import RepoPath
+from generator.lint.nodes import Node, read_documents
+from generator.model.cohort import Cohort
+from generator.model.config import Config, ModelSpec
+from generator.model.environment import Environment
+from generator.model.release import Release
+from generator.model.rollout import Rollout
+from generator.model.site import Site
+from generator.repository import Repository
+
+T = TypeVar("T")
+
+
+class View:
+    """One repository, as far as it can be read."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Open a repository."""
+        self.repository = repository
+        self.tree = repository.tree
+        self._kept: dict[Hashable, object] = {}
+
+    def once(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Compute a value the first time it is asked for."""
+        if name not in self._kept:
+            self._kept[name] = compute()
+        return cast("T", self._kept[name])
+
+    def _try(self, name: Hashable, read: Callable[[], T | None]) -> T | None:
+        def attempt() -> T | None:
+            try:
+                return read()
+            except InputError:
+                return None
+
+        return self.once(name, attempt)
+
+    # What stands in the tree
+
+    def ids(self, under: RepoPath) -> Mapping[RepoPath, str]:
+        """List the files below a folder with their blob ids."""
+        return self.once(("ids", under), lambda: self.tree.ids(under))
+
+    def committed(self, under: RepoPath) -> Mapping[RepoPath, str]:
+        """List the files below a folder as they stand in the commit."""
+        head = self.once("head", lambda: self.tree.at(self.tree.commit))
+        return self.once(("committed", under), lambda: head.ids(under))
+
+    def restore(self, path: RepoPath) -> str:
+        """Give the command that undoes an edit that is not committed; "" where it is."""
+        top = path.partition("/")[0]
+        if "/" not in path or not self.tree.commit:
+            return ""
+        before, now = self.committed(top).get(path), self.ids(top).get(path)
+        if before == now:
+            return ""
+        name = shlex.quote(path)
+        return f"git restore {name}" if before else f"rm {name}"
+
+    def read(self, path: RepoPath) -> bytes:
+        """Read a file; b"" where it is absent."""
+        return self.tree.read(path) or b""
+
+    def documents(self, path: RepoPath) -> tuple[Node, ...]:
+        """Read a YAML file of any schema; nothing where it cannot be read."""
+        name = ("documents", self._id(path))
+        return self._try(name, lambda: read_documents(path, self.read(path))) or ()
+
+    def line(self, path: RepoPath, *keys: str) -> int | None:
+        """Find the line of a key in the first document of a file."""
+        documents = self.documents(path)
+        return documents[0].line_of(*keys) if documents else None
+
+    def scan(
+        self, paths: Iterable[RepoPath], look: Callable[[RepoPath, bytes], Iterable[Problem]]
+    ) -> Iterator[Problem]:
+        """Look at files by content: the same bytes in another release are not looked at again."""
+        wanted = tuple(paths)
+        data = self.tree.read_many(wanted)
+        for path in wanted:
+            if path in data:
+                name = (look.__qualname__, path.rpartition("/")[2], self._id(path))
+                found = self.once(name, lambda path=path: tuple(look(path, data[path])))  # type: ignore[misc]
+                yield from (replace(one, file=path) for one in found)
+
+    def _id(self, path: RepoPath) -> str:
+        return self.ids(path.partition("/")[0]).get(path, path)
+
+    # What it means
+
+    def config(self) -> Config | None:
+        """Read `tidegate.yaml`."""
+        return self._try("config", self.repository.config)
+
+    def environments(self) -> tuple[str, ...]:
+        """List the environments."""
+        return self.once("environments", self.repository.environments)
+
+    def environment(self, name: str) -> Environment | None:
+        """Read the settings of an environment."""
+        return self._try(("environment", name), lambda: self.repository.environment(name))
+
+    def models(self) -> tuple[str, ...]:
+        """List the models."""
+        return self.once("models", self.repository.models)
+
+    def model(self, name: str) -> ModelSpec | None:
+        """Read the settings of a model."""
+        return self._try(("model", name), lambda: self.repository.model(name))
+
+    def lines(self) -> tuple[tuple[str, str], ...]:
+        """List (environment, model) of every rollout file that belongs to both."""
+
+        def known() -> tuple[tuple[str, str], ...]:
+            environments, models = self.environments(), self.models()
+            pairs = self.repository.rollouts()
+            return tuple(pair for pair in pairs if pair[0] in environments and pair[1] in models)
+
+        return self.once("lines", known)
+
+    def rollouts(self) -> tuple[Rollout, ...]:
+        """Read every rollout that can be read."""
+        found = (self.rollout(*line) for line in self.lines())
+        return tuple(one for one in found if one is not None)
+
+    def rollout(self, environment: str, model: str) -> Rollout | None:
+        """Read one rollout."""
+        name = ("rollout", environment, model)
+        return self._try(name, lambda: self.repository.rollout(environment, model))
+
+    def cohort(self, environment: str, model: str) -> Cohort | None:
+        """Read one draw."""
+        name = ("cohort", environment, model)
+        return self._try(name, lambda: self.repository.cohort(environment, model))
+
+    def release(self, environment: str, model: str, release: str) -> Release | None:
+        """Read one release."""
+        name = ("release", environment, model, release)
+        return self._try(name, lambda: self.repository.release(environment, model, release))
+
+    def shards(self, environment: str) -> tuple[str, ...]:
+        """List the stems of the site files of an environment."""
+        return self.once(("shards", environment), lambda: self.repository.shards(environment))
+
+    def shard(self, environment: str, stem: str) -> tuple[Site, ...] | None:
+        """Read one site file."""
+        path = layout.shard(environment, stem)
+        return self._try(("shard", path), lambda: read_shard(path, self.read(path), stem))
+
+    def sites(self, environment: str) -> tuple[Site, ...]:
+        """Read the sites of every site file that can be read."""
+        shards = (self.shard(environment, stem) for stem in self.shards(environment))
+        return tuple(site for sites in shards for site in sites or ())
+
+    def site_line(self, environment: str, site: Site) -> int | None:
+        """Find the line on which a site stands."""
+        documents = self.documents(layout.shard(environment, site.shard))
+        rows = documents[0].items() if documents else ()
+        return next((row.line for row in rows if row.text("id") == site.id), None)
