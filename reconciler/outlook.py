@@ -188,7 +188,7 @@ def _look(line: Course, query: Query, now: datetime, memory: Memory) -> Outlook:
     chain, judge = _chain(line, memory)
     asked = _questions(line)
     if not chain.entries:
-        return _open(line, asked, query)
+        return _open(line, asked, query, now)
     start = chain.through or line.moments[0].at
     step = line.settings.interval
     look_back = max(2 * step, floor_span(LOOK_BACK, step))
@@ -249,6 +249,7 @@ def _settings(line: Course, chain: record.Chain) -> Settings:
     spec = line.repository.model(line.rollout.model)
     return Settings(
         margins={one.name: one.margin for one in spec.objectives},
+        negligible={one.name: one.negligible for one in spec.objectives},
         min_sites=line.rollout.min_sites,
         reporting_share=chain.share,
     )
@@ -264,7 +265,7 @@ def _ask(query: Query, asked: Questions, window: Window) -> Mapping[str, Answer]
     return {text: query(text, window.fetched_from, window.end, window.step) for text in asked.texts}
 
 
-def _open(line: Course, asked: Questions, query: Query) -> Outlook:
+def _open(line: Course, asked: Questions, query: Query, now: datetime) -> Outlook:
     """Find out what the sites did before the rollout; nothing can be judged before that."""
     started = line.moments[0].at
     step = line.settings.interval * max(1, HISTORY_STEP // line.settings.interval)
@@ -272,13 +273,15 @@ def _open(line: Course, asked: Questions, query: Query) -> Outlook:
     window = Window(end - floor_span(line.settings.history, step), end, step)
     found = history(asked, _ask(query, asked, window), _assignment(line), window)
     doubt = _doubt(found)
+    if doubt is None and not any(found.reporting.values()):
+        doubt = _silence(line, asked, query, now)
     if doubt is not None:
         return Outlook(line.rollout, doubt, notes=(*found.warnings, *found.notes))
     spec = line.repository.model(line.rollout.model)
     share = sum(found.reporting.values()) / max(1, len(found.reporting))
     lines: tuple[Line, ...] = (
         ObjectivesLine(line.rollout.id, weights(spec.objectives)),
-        *found.lines,
+        *(one for one in found.lines if one.sites),
     )
     opening = Opening(lines, share, floor(started, line.settings.interval))
     return Outlook(line.rollout, opening=opening, notes=found.notes)
@@ -287,10 +290,19 @@ def _open(line: Course, asked: Questions, query: Query) -> Outlook:
 def _doubt(found: History) -> Hold | None:
     if found.warnings:
         return Hold("doubted", f"the metrics API warns: {found.warnings[0]}")
-    if not any(found.reporting.values()):
-        why = "no site reported anything under the stable release before the rollout"
-        return Hold("no-history", why, None, "tidegate doctor")
     return None
+
+
+def _silence(line: Course, asked: Questions, query: Query, now: datetime) -> Hold | None:
+    """Tell a fleet that is new from metrics that are not there: the new one reports now."""
+    step = line.settings.interval
+    end = floor(now, step)
+    window = Window(end - step, end, step)
+    seen = measure(asked, _ask(query, asked, window), _assignment(line), window).sights
+    if any(sight.last_seen for sight in seen.values()):
+        return None
+    why = "no site has reported anything, neither before the rollout nor now"
+    return Hold("no-history", why, line.since + line.rollout.deadline)
 
 
 def _assignment(line: Course) -> Assignment:

@@ -24,6 +24,7 @@ from generator.model.rollout import OnDeadline, Phase, Rollout
 from generator.model.spans import say_span
 from reconciler.analysis import Code, ObjectiveVerdict, Verdict, overall
 
+ALONE = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE}
 LEAST_ADOPTED = 0.8
 LEAST_LATE_SITES = 3
 LEAST_LATE_SHARE = 0.2
@@ -185,10 +186,10 @@ def _unproven(situation: Situation) -> Decision | None:
 
 
 def _passes(situation: Situation) -> bool:
-    # Without concurrent stable sites nothing can be compared: the last soak and the absolute
-    # guards decide (design.md section 5).
+    # Without enough concurrent stable sites nothing can be compared: at the top the last soak
+    # and the absolute guards decide (design.md section 5).
     codes = {reason.code for one in situation.verdicts for reason in one.reasons}
-    at_top = situation.rollout.percent == FULL and codes == {Code.NO_CONCURRENT_STABLE}
+    at_top = situation.rollout.percent == FULL and bool(codes) and codes <= ALONE
     return situation.verdict is Verdict.HEALTHY or at_top
 
 

@@ -23,6 +23,7 @@ MAX_POINTS = 2_000  # per series and request; Prometheus refuses 11,000
 FIRST_POINTS = 64
 POINTS_PER_REPLY = 400_000
 MAX_LABELS = 64
+NO_POST = (404, 405, 501)  # some compatible APIs know GET only
 MAX_LABEL = 1_024
 MAX_REMARKS = 20
 Ticks = range  # the method of the same name hides the built-in one
@@ -88,7 +89,10 @@ class Prometheus:
             "step": str(ticks.step),
             "timeout": self._timeout,
         }
-        return self._http.post_form(PATH, form, body_bytes=left_bytes)
+        reply = self._http.post_form(PATH, form, body_bytes=left_bytes)
+        if reply.status in NO_POST:
+            return self._http.get(PATH, form, body_bytes=left_bytes)
+        return reply
 
     def _answer(self, reply: Reply, ticks: Ticks) -> Answer:
         document = self._document(reply)

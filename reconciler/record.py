@@ -52,11 +52,9 @@ class Chain:
 
     @property
     def share(self) -> tuple[float, float] | None:
-        """Give the share of (canary, stable) sites that reported before the rollout."""
-        if not self.entries:
-            return None
-        share = float(self.entries[0]["reportingShare"])
-        return share, share
+        """Give the share of (canary, stable) sites that reported before; None if none did."""
+        share = float(self.entries[0]["reportingShare"]) if self.entries else 0.0
+        return (share, share) if share > 0 else None
 
 
 def read_chain(tree: Tree, rollout: Rollout) -> Chain:

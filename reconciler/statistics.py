@@ -191,3 +191,21 @@ def detectable_ratio(grid: Grid, counts: Counts, share: float, log_bound: float)
     top = logs.max(axis=1)
     found = np.flatnonzero(top + np.log(np.exp(logs - top[:, None]).sum(axis=1)) >= log_bound)
     return float(ratios[found[0]]) if found.size else None
+
+
+def log_under(bad: int, events: int, rate: float) -> float:
+    """Weigh the evidence that bad events are rarer than `rate`, whatever anybody else has.
+
+    Args:
+        bad: Bad events.
+        events: Events.
+        rate: Fraction 0..1, above 0.
+
+    Returns:
+        ln E of a mixture of rate/2, rate/4 and 0 against `rate`, Poisson; its expectation is
+        at most 1 for every true rate at or above it.
+    """
+    found = [bad * math.log(part) + (1 - part) * rate * events for part in (0.5, 0.25)]
+    if bad == 0:
+        found.append(rate * events)
+    return log_sum(np.array(found)) - math.log(3)

@@ -125,7 +125,8 @@ def _freeze(repository: Repository, outlook: Outlook, now: datetime) -> ChangeSe
     assert opening is not None  # noqa: S101 (narrowed by the caller)
     attached = record.history(rollout, opening.lines, opening.share, opening.through, now)
     sites = max(len(getattr(one, "sites", ())) for one in opening.lines)
-    subject = f"{rollout.model} {rollout.environment}: froze the history of {sites} sites"
+    what = f"froze the history of {sites} sites" if sites else "no history: the fleet is new"
+    subject = f"{rollout.model} {rollout.environment}: {what}"
     return only_files(repository, outlook, attached, subject)
 
 
@@ -171,7 +172,12 @@ def _revert(repository: Repository, outlook: Outlook, now: datetime) -> ChangeSe
 
 
 def _short(outlook: Outlook, decision: Revert) -> str:
-    if decision.code != "breach" or outlook.situation is None:
+    if outlook.situation is None:
+        return decision.code
+    if decision.code == "adoption":
+        adoption = outlook.situation.adoption
+        return f"{adoption.late} of {adoption.due} sites never started it"
+    if decision.code != "breach":
         return decision.code
     worst = max(outlook.situation.verdicts, key=lambda one: one.e_bad_max)
     return f"{worst.objective} {worst.bad / max(worst.expected_bad, 0.1):.1f}x stable"
@@ -192,6 +198,7 @@ def _policy(outlook: Outlook) -> Mapping[str, Any]:
         "alpha": used.alpha,
         "beta": used.beta,
         "margins": dict(used.margins),
+        "negligible": dict(used.negligible),
         "minSites": used.min_sites,
         "minEvents": used.min_events,
         "soak": write_span(rollout.soak_at(rollout.percent)),

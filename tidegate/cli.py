@@ -77,7 +77,7 @@ class Lazy(click.Group):
 )
 @click.version_option(package_name="tidegate")
 def tidegate() -> None:
-    r"""Move ML models over a fleet of sites by Git commits.
+    """Move ML models over a fleet of sites by Git commits.
 
     A release is promoted, climbs a few percent of the sites at a time as their own metrics
     allow, and is taken back by a commit when they say so. Argo CD applies what Git says.

@@ -130,6 +130,14 @@ class Objective:
         if not 1 < self.margin <= 10:
             raise ValueError(f"margin lies above 1 and at most 10, not {self.margin}")
 
+    @property
+    def negligible(self) -> float:
+        """Give the share of bad events, 0..1, under which no ratio matters.
+
+        It is a tenth of the error budget: with target 99, one bad event in a thousand.
+        """
+        return float((100 - self.target) / 1000)
+
 
 def weights(objectives: tuple[Objective, ...]) -> Mapping[str, float]:
     """Split the share of alpha that objectives get, equally.

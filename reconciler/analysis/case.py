@@ -37,6 +37,7 @@ class Case:
         self._roster = roster
         self._quorum = Quorum(settings)
         self._margin = settings.margin_of(objective)
+        self._negligible = settings.negligible.get(objective, 0.0)
         self._log_bound = -math.log(weight * settings.alpha)
         self._log_worse = 0.0
         self._log_worst = 0.0
@@ -86,7 +87,8 @@ class Case:
         """Say what the evidence says after this tick."""
         scales = self._scales()
         log_harmless = scales.log_harmless(self._margin)
-        step = Step.of(self.ledger, self._roster.newcomers(), log_harmless, self._margin)
+        newcomers, rare = self._roster.newcomers(), self._negligible
+        step = Step.of(self.ledger, newcomers, log_harmless, self._margin, rare)
         verdict, why = self._judge(scene, step)
         return ObjectiveVerdict(
             rollout=line.rollout,

@@ -3,8 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from reconciler.analysis.ledger import EVENTS, Ledger, Rows
+from reconciler.analysis.ledger import BAD, EVENTS, Ledger, Rows
 from reconciler.analysis.verdict import Code, Reason, Settings
+from reconciler.statistics import log_under
 
 LARGEST = 1e300
 LEAST_FOR_FORECAST = 0.5  # nats; below it a forecast would be a guess
@@ -37,6 +38,8 @@ class Step:
         newcomers: Events of the sites that joined with this step; of all where none did.
         log_harmless: ln E_ok.
         margin: The rate ratio that E_ok speaks about.
+        log_negligible: ln E that bad events are rarer than `negligible`; 0 without one.
+        negligible: The share under which no ratio matters, or 0.
     """
 
     sites: int
@@ -44,17 +47,24 @@ class Step:
     newcomers: int
     log_harmless: float
     margin: float
+    log_negligible: float
+    negligible: float
 
     @classmethod
-    def of(cls, ledger: Ledger, joined: Rows, log_harmless: float, margin: float) -> "Step":
+    def of(
+        cls, ledger: Ledger, joined: Rows, log_harmless: float, margin: float, negligible: float
+    ) -> "Step":
         """Sum up the present step; `joined` are the rows that joined with it."""
-        events = ledger.since_step(-1).table[EVENTS]
+        table = ledger.since_step(-1).table
+        events, bad = table[EVENTS], int(table[BAD].sum())
         return cls(
             sites=int((events > 0).sum()),
             events=int(events.sum()),
             newcomers=int(events[joined].sum()),
             log_harmless=log_harmless,
             margin=margin,
+            log_negligible=log_under(bad, int(events.sum()), negligible) if negligible else 0.0,
+            negligible=negligible,
         )
 
 
@@ -105,6 +115,12 @@ def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...
 
 def ruled_out(step: Step) -> Reason:
     """Say why the canary is healthy."""
+    if step.log_negligible > step.log_harmless:
+        text = (
+            f"under {step.negligible:.3%} bad in {step.events:,} events of {step.sites} sites in "
+            f"this step, whatever stable has: E {capped(step.log_negligible):.3g}"
+        )
+        return Reason(Code.NEGLIGIBLE, text)
     text = (
         f"x{step.margin:g} is ruled out by {step.events:,} events of {step.sites} sites in this "
         f"step: E_ok {capped(step.log_harmless):.3g}"
@@ -157,7 +173,7 @@ def _few_events(step: Step, settings: Settings) -> Reason | None:
 
 def _open(step: Step, settings: Settings) -> Reason | None:
     needed = -math.log(settings.beta)
-    if step.log_harmless >= needed:
+    if max(step.log_harmless, step.log_negligible) >= needed:
         return None
     text = (
         f"x{step.margin:g} is not ruled out: E_ok {capped(step.log_harmless):.3g} of "

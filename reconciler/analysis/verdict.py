@@ -32,6 +32,7 @@ class Code(StrEnum):
     SUSPECT = "suspect"
     NOT_COMPARED = "not-compared"
     MARGIN_CLOSED = "margin-ruled-out"
+    NEGLIGIBLE = "negligible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ class Settings:
         beta: Chance to pass a release exactly at the margin, per objective and step.
         margin: Rate ratio that must be ruled out, above 1 and at most 10.
         margins: The same for single objectives.
+        negligible: Share of bad events, 0..1, under which no ratio matters, for single
+            objectives; without it an objective that never fails could never be ruled out.
         min_sites: Fewest canary sites with events in a step.
         min_events: Fewest events in a step, from the sites that joined in it.
         reporting_share: Share of (canary, stable) sites that reported before the rollout;
@@ -65,6 +68,7 @@ class Settings:
     beta: float = 0.05
     margin: float = 1.5
     margins: Mapping[str, float] = field(default_factory=dict)
+    negligible: Mapping[str, float] = field(default_factory=dict)
     min_sites: int = 5
     min_events: int = 1000
     reporting_share: tuple[float, float] | None = None
@@ -79,6 +83,8 @@ class Settings:
             raise ValueError("alpha and beta lie between 0 and 1")
         if not all(1 < margin <= 10 for margin in (self.margin, *self.margins.values())):
             raise ValueError("a margin lies above 1 and at most 10")
+        if not all(0 < share < 1 for share in self.negligible.values()):
+            raise ValueError("a negligible share lies between 0 and 1")
         if self.min_sites < 1 or self.min_events < 1:
             raise ValueError("min-sites and min-events are at least 1")
         if not all(0 < share <= 1 for share in self.reporting_share or ()):

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from generator.errors import InputError
 from reconciler.analysis import Code, Judge, ObjectiveVerdict, Settings, Verdict, overall
 from reconciler.recording import (
+    Arm,
     AssignedLine,
     HistoryLine,
     Line,
@@ -52,8 +53,14 @@ def split(canary: int, number: int = 1, total: int = 100) -> TickLine:
 
 
 def assigned(canary: int, total: int = 100) -> AssignedLine:
-    arms = {site: ("canary" if i < canary else "stable") for i, site in enumerate(SITES[:total])}
-    return AssignedLine("r1", None, {site: (found, "eu/cpu") for site, found in arms.items()})
+    return assign_sites(set(SITES[:canary]), total)
+
+
+def assign_sites(canary: Set[str], total: int = 100) -> AssignedLine:
+    arms: dict[str, tuple[Arm, str]] = {
+        site: ("canary" if site in canary else "stable", "eu/cpu") for site in SITES[:total]
+    }
+    return AssignedLine("r1", None, arms)
 
 
 def judged(lines: Iterable[Line], judge: Judge | None = None) -> list[ObjectiveVerdict]:
@@ -119,6 +126,30 @@ def test_a_release_that_turns_bad_late_is_breached_soon() -> None:
     verdicts = judged([*good_ticks(1, 64), *bad_ticks(65, 68)])
     assert verdicts[63].verdict is Verdict.HEALTHY
     assert verdicts[-1].verdict is Verdict.BREACHED
+
+
+def test_a_mild_harm_that_starts_late_is_not_drowned_by_the_good_time_before() -> None:
+    late = [tick(n, arm(SITES[:10], (100, 3)), arm(SITES[10:])) for n in range(65, 73)]
+    assert judged([*good_ticks(1, 64), *late])[-1].verdict is Verdict.BREACHED
+
+
+def test_shifts_that_change_over_in_a_step_are_no_breach() -> None:
+    """Sites that swap good and bad lots look alike over the rollout, but not since a step."""
+
+    def lots(number: int, sites: Iterable[str]) -> SiteCounts:
+        early = number <= 8
+        return {site: (100, 3 if (int(site[-1]) % 2 == 0) is early else 1) for site in sites}
+
+    unlucky = [site for site in SITES if int(site[-1]) % 2][:6]
+    canary = set(SITES[50:52])
+    lines: list[Line] = [assign_sites(canary)]
+    for number in range(1, 17):
+        if number == 9:
+            canary |= set(unlucky)
+            lines.append(assign_sites(canary))
+        rest = [site for site in SITES if site not in canary]
+        lines.append(tick(number, lots(number, canary), lots(number, rest)))
+    assert judged(lines)[-1].e_bad_max < 10
 
 
 def test_one_burst_on_one_site_is_no_breach() -> None:
@@ -190,6 +221,11 @@ def test_silent_stable_arm_is_stale() -> None:
     last = judged(lines)[-1]
     assert (last.verdict, codes(last)) == (Verdict.STALE, [Code.STABLE_SILENT])
     assert "30 of 90" in last.reasons[0].text
+
+
+def test_stable_arm_that_never_spoke_is_stale() -> None:
+    first = tick(1, arm(SITES[:10]), arm(SITES[10:], (0, 0)))
+    assert judged([first])[-1].verdict is Verdict.STALE
 
 
 def test_staleness_proves_nothing() -> None:
@@ -266,6 +302,11 @@ def test_events_without_stable_events_are_named() -> None:
     assert last.expected_bad == pytest.approx(120, rel=1e-3)
 
 
+def test_harm_is_found_where_stable_has_no_bad_event_at_all() -> None:
+    lines = [tick(n, arm(SITES[:10], (100, 5)), arm(SITES[10:], (100, 0))) for n in range(1, 4)]
+    assert judged(lines)[-1].verdict is Verdict.BREACHED
+
+
 def test_no_bad_event_anywhere_proves_nothing() -> None:
     lines = [tick(n, arm(SITES[:10], (100, 0)), arm(SITES[10:], (100, 0))) for n in range(1, 9)]
     last = judged(lines)[-1]
@@ -278,6 +319,36 @@ def test_no_bad_event_anywhere_proves_nothing() -> None:
 
 
 # ------------------------------------------------------------------ over the steps
+
+
+def never_bad(ticks: int) -> list[Line]:
+    return [
+        tick(number, arm(SITES[:10], (100, 0)), arm(SITES[10:], (100, 0)))
+        for number in range(1, ticks + 1)
+    ]
+
+
+def test_an_objective_that_never_fails_passes_under_a_negligible_share() -> None:
+    settings = Settings(negligible={"errors": 0.001})
+    last = judged([assigned(10), *never_bad(5)], Judge(settings))[-1]
+    assert last.verdict is Verdict.HEALTHY
+    assert codes(last) == [Code.NEGLIGIBLE]
+
+
+def test_a_share_that_is_not_negligible_passes_nothing() -> None:
+    judge = Judge(Settings(negligible={"errors": 0.001}))
+    rare = [
+        tick(number, arm(SITES[:10], (100, 1)), arm(SITES[10:], (100, 0))) for number in range(1, 6)
+    ]
+    assert judged([assigned(10), *rare], judge)[-1].verdict is not Verdict.HEALTHY
+
+
+def test_each_step_shows_its_own_negligible_share() -> None:
+    judge = Judge(Settings(negligible={"errors": 0.001}))
+    first = judged([assigned(10), *never_bad(5)], judge)[-1]
+    wider = tick(6, arm(SITES[:20], (100, 0)), arm(SITES[20:], (100, 0)))
+    then = judged([assigned(20), wider], judge)[-1]
+    assert (first.verdict, then.verdict) == (Verdict.HEALTHY, Verdict.UNDECIDED)
 
 
 def test_a_breach_stays() -> None:
@@ -303,6 +374,15 @@ def test_evidence_of_health_starts_anew_at_each_step() -> None:
     assert [v.verdict for v in verdicts[8:10]] == [Verdict.HEALTHY, Verdict.UNDECIDED]
     assert verdicts[9].e_ok < verdicts[8].e_ok
     assert verdicts[-1].verdict is Verdict.HEALTHY
+
+
+def test_evidence_of_health_forgets_the_steps_before() -> None:
+    def health(bad_before: int) -> float:
+        before = [tick(n, arm(SITES[:10], (100, bad_before)), arm(SITES[10:])) for n in (1, 2)]
+        after = good_ticks(3, 5, canary=20)
+        return judged([assigned(10), *before, assigned(20), *after])[-1].e_ok
+
+    assert health(1) == health(4)
 
 
 def test_any_number_of_steps_can_be_judged() -> None:

@@ -18,6 +18,7 @@ from reconciler.statistics import (
     log_mixture,
     log_ratios,
     log_sum,
+    log_under,
     site_factor,
     site_rates,
     site_variance,
@@ -245,3 +246,19 @@ def test_detectable_ratio_stands_at_the_bound(share: float) -> None:
 
 def test_nothing_is_detectable_without_events() -> None:
     assert detectable_ratio(WORSE, counts([0], [1e-6], 0.1), 1.0, math.log(100)) is None
+
+
+@pytest.mark.parametrize("true", [0.001, 0.002, 0.01])
+def test_the_evidence_of_rarity_expects_at_most_one_where_events_are_not_rare(true: float) -> None:
+    events, rate = 2000, 0.001
+    mean = true * events
+    chances = [math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(120)]
+    expected = sum(
+        chance * math.exp(log_under(k, events, rate)) for k, chance in enumerate(chances)
+    )
+    assert expected <= 1 + 1e-9
+
+
+def test_no_bad_event_in_4100_shows_less_than_one_in_a_thousand() -> None:
+    assert log_under(0, 4100, 0.001) > math.log(20)
+    assert log_under(4, 4100, 0.001) < 0

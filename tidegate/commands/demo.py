@@ -43,7 +43,7 @@ def demo(
     broken: str,
     serve: bool,
 ) -> None:
-    r"""Show the whole job on this machine in a minute, with nothing but Python and Git.
+    """Show the whole job on this machine in a minute, with nothing but Python and Git.
 
     500 made-up plants run a vision model. A good version climbs 5, 10, 25, 50, 100 % by commits;
     a bad one is found at 5 % and taken back. The registry is a real MLflow, the repository a

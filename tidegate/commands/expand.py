@@ -12,7 +12,7 @@ from tidegate.place import Place, changing
 @click.option("--no-commit", is_flag=True, help="Write the files of the checkout, commit nothing.")
 @changing(reasoned=False)
 def expand(where: Place, *, model: str, env: str, no_commit: bool) -> str | None:
-    r"""Write the pointers that the rollout and site files ask for.
+    """Write the pointers that the rollout and site files ask for.
 
     Change the one line `percent` by hand, run this, and the sites follow in one commit. Your
     uncommitted edits under rollouts/ and environments/ are part of that commit. With nothing to

@@ -42,7 +42,7 @@ def init(
     exit_code: bool,  # noqa: FBT001 (click passes it by name)
     **told: str,
 ) -> None:
-    r"""Make a fleet repository in FOLDER with its first commit.
+    """Make a fleet repository in FOLDER with its first commit.
 
     Run again with the same words it changes nothing. A cloud environment without --sites starts
     with one cluster named eu-central-1; rename it in environments/<env>/sites/.

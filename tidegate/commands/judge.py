@@ -52,7 +52,7 @@ class Readable(Protocol):
 def judge(
     file: str, alpha: float, beta: float, margin: float, min_sites: int, min_events: int
 ) -> None:
-    r"""Judge a recording: one JSON verdict for each tick line, in order.
+    """Judge a recording: one JSON verdict for each tick line, in order.
 
     FILE is a recording, one JSON object a line; `-` reads standard input, and a name that ends
     in .gz is unpacked. Each verdict is printed as soon as its line was read, so a recording may

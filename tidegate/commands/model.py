@@ -22,7 +22,7 @@ def model() -> None:
 @click.option("--image", default="", metavar="REF@sha256:...", help="Serving image.")
 @changing(reasoned=False)
 def add(where: Place, name: str, image: str) -> str | None:
-    r"""Add a model to every environment; nothing runs before its baseline.
+    """Add a model to every environment; nothing runs before its baseline.
 
     \b
     tidegate model add crack-finder --image registry.example/crack-finder@sha256:<64 hex>

@@ -11,7 +11,7 @@ from tidegate.place import Place, changing
 @click.option("--env", required=True, help="Environment of the rollout.")
 @changing()
 def pause(where: Place, model: str, env: str) -> str | None:
-    r"""Stop a rollout from advancing; a breach still reverts.
+    """Stop a rollout from advancing; a breach still reverts.
 
     \b
     tidegate pause defect-detector --env edge-k3s --reason "line change in Lyon"

@@ -17,7 +17,7 @@ from tidegate.registry import Resolver
 @click.option("--registry", default="", metavar="URI", help="MLflow, if not that of tidegate.yaml.")
 @changing()
 def promote(where: Place, *, version: str, env: str, baseline: bool, registry: str) -> str | None:
-    r"""Bring a model version into an environment: freeze it, draw the cohort, take step one.
+    """Bring a model version into an environment: freeze it, draw the cohort, take step one.
 
     The alias is resolved and every artifact hashed once; from then on Git holds the version,
     the digest and the image, and a moved alias changes nothing. The first release of a model

@@ -48,7 +48,7 @@ def reconcile(
     as_json: bool,  # noqa: FBT001 (click passes it by name)
     exit_code: bool,  # noqa: FBT001 (click passes it by name)
 ) -> None:
-    r"""Look at every rollout: advance it, revert it, or say what it waits for.
+    """Look at every rollout: advance it, revert it, or say what it waits for.
 
     Everything it must remember is in Git; any number of reconcilers may run at once, and one may
     be killed at any moment.

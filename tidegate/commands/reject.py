@@ -15,7 +15,7 @@ from tidegate.place import Place, changing
 @click.option("--env", required=True, help="Environment that the release was frozen for.")
 @changing()
 def reject(where: Place, model: str, release: str, env: str) -> str | None:
-    r"""Put a release on the ledger, so that it is never promoted again.
+    """Put a release on the ledger, so that it is never promoted again.
 
     Where it climbs, it is reverted in the same commit.
 

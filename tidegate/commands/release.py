@@ -16,7 +16,7 @@ from tidegate.registry import Resolver
 @click.option("--registry", default="", metavar="URI", help="MLflow, if not that of tidegate.yaml.")
 @changing(reasoned=False)
 def release(where: Place, version: str, env: str, registry: str) -> str | None:
-    r"""Freeze a model version as a release directory; no site moves.
+    """Freeze a model version as a release directory; no site moves.
 
     \b
     tidegate release defect-detector/13 --env edge-k3s

@@ -11,7 +11,7 @@ from tidegate.place import Place, changing
 @click.option("--env", required=True, help="Environment of the rollout.")
 @changing()
 def resume(where: Place, model: str, env: str) -> str | None:
-    r"""Let a paused rollout climb again.
+    """Let a paused rollout climb again.
 
     \b
     tidegate resume defect-detector --env edge-k3s --reason "line change in Lyon"

@@ -17,7 +17,7 @@ from tidegate.place import Place, changing
 @click.option("--reject", "rejects", is_flag=True, help="Also put the canary on the ledger.")
 @changing()
 def revert(where: Place, *, model: str, env: str, to: str, rejects: bool) -> str | None:
-    r"""Take the canary back from every site by a new commit.
+    """Take the canary back from every site by a new commit.
 
     With --to an earlier, never rejected release is set on all sites in one commit, also after
     the rollout has completed. In the cloud the first call takes the traffic back and the second

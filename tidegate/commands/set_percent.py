@@ -14,7 +14,7 @@ from tidegate.place import Place, changing
 @click.option("--env", required=True, help="Environment of the rollout.")
 @changing()
 def set_percent(where: Place, model: str, percent: str, env: str) -> str | None:
-    r"""Move a rollout to PERCENT of the sites, up or down, in one commit.
+    """Move a rollout to PERCENT of the sites, up or down, in one commit.
 
     PERCENT is a number from 0 to 100 with at most two digits after the point. The soak of the
     step starts anew.

@@ -28,7 +28,7 @@ def site() -> None:
 @_ENV
 @changing(reasoned=False)
 def import_(where: Place, file: Path, env: str) -> str | None:
-    r"""Add the sites of a CSV file; rows that are there already stay as they are.
+    """Add the sites of a CSV file; rows that are there already stay as they are.
 
     Columns: id,region,hardware,cluster and any label columns; id and cluster are needed, an
     edge site also names its hardware profile. All problems are told at once, with their lines,
@@ -57,7 +57,7 @@ def import_(where: Place, file: Path, env: str) -> str | None:
 @click.option("--label", multiple=True, metavar="NAME=VALUE", help="A further column.")
 @changing(reasoned=False)
 def add(where: Place, site_id: str, env: str, label: tuple[str, ...], **columns: str) -> str | None:
-    r"""Add one site; it gets the stable release and joins a climbing one at its last step.
+    """Add one site; it gets the stable release and joins a climbing one at its last step.
 
     \b
     tidegate site add plant-0501 --env edge-k3s --cluster plant-0501 --hardware gpu --region eu
@@ -82,7 +82,7 @@ def add(where: Place, site_id: str, env: str, label: tuple[str, ...], **columns:
 @_ENV
 @changing(reasoned=False)
 def remove(where: Place, ids: tuple[str, ...], env: str) -> str | None:
-    r"""Remove sites and their pointers; what runs there is left to you.
+    """Remove sites and their pointers; what runs there is left to you.
 
     \b
     tidegate site remove plant-0042 --env edge-k3s --reason "plant closed"

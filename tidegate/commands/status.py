@@ -27,7 +27,7 @@ from tidegate.statuses import statuses, tree
 def status(
     where: Place, *, watch: bool, every: float, origins: tuple[str, ...], as_json: bool
 ) -> None:
-    r"""Show how every rollout stands: step, sites, verdict, and what it waits for.
+    """Show how every rollout stands: step, sites, verdict, and what it waits for.
 
     \b
     tidegate status

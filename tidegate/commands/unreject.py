@@ -15,7 +15,7 @@ from tidegate.place import Place, changing
 @click.option("--env", required=True, help="Environment that the release was frozen for.")
 @changing()
 def unreject(where: Place, model: str, release: str, env: str) -> str | None:
-    r"""Take a release off the ledger, so that it may be promoted again.
+    """Take a release off the ledger, so that it may be promoted again.
 
     RELEASE is an id such as v13-3f9a1c2b, or v13 when that is unambiguous.
 
