@@ -22,10 +22,11 @@ from generator.layout import RepoPath
 from generator.model.percent import Percent
 from generator.model.rollout import Rollout
 from reconciler import recording
-from reconciler.analysis import ObjectiveVerdict, overall
+from reconciler.analysis import Code, ObjectiveVerdict, overall
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert, Situation
 
 HISTORY = "history"
+UNCOMPARED = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE, Code.NOT_COMPARED}
 MOST_RECORDING_BYTES = 64 * 1024 * 1024
 
 
@@ -160,6 +161,7 @@ def decided(
         "through": write_time(through),
         "fromPercent": str(rollout.percent),
         "toPercent": str(to) if to is not None else "0",
+        "code": decision.code if isinstance(decision, Revert) else "",
         "why": say(decision),
         "verdict": verdict.value,
         "objectives": [numbers(one) for one in situation.verdicts],
@@ -216,7 +218,7 @@ def _attach(
 
 def numbers(verdict: ObjectiveVerdict) -> Mapping[str, Any]:
     """Write the numbers of one objective for JSON, rounded to what they are worth."""
-    ratio = verdict.bad / verdict.expected_bad if verdict.expected_bad > 0 else None
+    ratio = verdict.bad / verdict.expected_bad if is_compared(verdict) else None
     detectable = verdict.detectable_ratio
     return {
         "objective": verdict.objective,
@@ -234,6 +236,15 @@ def numbers(verdict: ObjectiveVerdict) -> Mapping[str, Any]:
     }
 
 
+def is_compared(verdict: ObjectiveVerdict) -> bool:
+    """Say whether bad and expected bad events are of the same ticks.
+
+    At 100 percent bad events go on while nothing is expected any more.
+    """
+    codes = {reason.code for reason in verdict.reasons}
+    return verdict.expected_bad > 0 and not codes & UNCOMPARED
+
+
 def _round(number: float) -> float:
     return float(f"{number:.6g}")
 
@@ -249,8 +260,8 @@ def body(situation: Situation) -> str:
     """Write the numbers under the subject of a commit, one objective a line."""
     lines = []
     for one in situation.verdicts:
-        expected = f"{one.expected_bad:.1f} expected"
-        lines.append(f"{one.objective}: {one.bad} bad of {one.events} predictions, {expected}")
+        expected = f", {one.expected_bad:.1f} expected" if is_compared(one) else ""
+        lines.append(f"{one.objective}: {one.bad} bad of {one.events} predictions{expected}")
     adoption = situation.adoption
     lines.append(f"serving: {adoption.serving} of {adoption.reachable} reachable canary sites")
     return "\n".join(lines)

@@ -1,5 +1,6 @@
 """Wire the commands, map errors to exit codes, and load nothing that `--help` does not need."""
 
+import errno
 import os
 import sys
 import traceback
@@ -26,6 +27,9 @@ COMMANDS = {
     "reconcile": "Advance or revert rollouts as the metrics allow.",
     "demo": "Show the whole job on this machine in a minute.",
 }
+
+# What a person can mend on this machine: permissions and space.
+_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 class Lazy(click.Group):
@@ -127,13 +131,17 @@ def _explain(error: Exception) -> int:
                 click.echo(f"error: {problem}", err=True)
             return ExitCode.INPUT
         case RemoteError():
-            click.echo(f"error: {error}; nothing was changed, try again", err=True)
+            click.echo(f"error: {error}; it is safe to try again", err=True)
             return ExitCode.INPUT
         case ConflictError():
             click.echo(f"error: {error}", err=True)
             return ExitCode.LOST_RACE
         case click.ClickException():
             error.show()
+            return ExitCode.INPUT
+        case OSError() if error.errno in _MACHINE:
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"error: {where}{os.strerror(error.errno).lower()}", err=True)
             return ExitCode.INPUT
         case _:
             traceback.print_exception(error)

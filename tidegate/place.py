@@ -92,8 +92,9 @@ class Place:
             case Stale():
                 return None
             case Refused(why):
-                hint = "the branch may be protected: use --branch NAME and open a pull request"
-                raise RemoteError("Git", f"the push was refused: {why}; {hint}")
+                hint = "; if the branch is protected, use --branch NAME and open a pull request"
+                shown = hint if isinstance(opened, Bare) and not self.branch else ""
+                raise RemoteError("Git", f"the commit was refused: {why}{shown}")
 
     def _after(self, opened: "Bare | Checkout") -> None:
         if isinstance(opened, Checkout) and self.push:

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -94,28 +95,36 @@ def start(
         return _refuse_other(folder, answers)
     files, blueprints = scaffold(pieces(answers))
     change = initial(answers, files, blueprints, sites)
-    parent = folder.absolute().parent
-    parent.mkdir(parents=True, exist_ok=True)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=parent))
+    beside = _make_beside(folder)
     try:
         checkout = start_checkout(beside, answers.branch, answers.remote)
         outcome = checkout.land(change, person or checkout.person(), now)
         if not isinstance(outcome, Committed):
             raise RemoteError("Git", f"the first commit was not made: {outcome}")
         beside.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        beside.rename(folder)
+        beside.rename(folder.resolve())  # also over an empty folder
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return True
 
 
-def _refuse_other(folder: Path, answers: Answers) -> bool:
+def _make_beside(folder: Path) -> Path:
+    place = folder.resolve()
     try:
-        data = Checkout(folder).head().read(layout.ANSWERS) if folder.is_dir() else None
-    except InputError:
-        data = None
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    except OSError as error:
+        raise InputError(f"cannot make {folder}: {error.strerror}") from error
+
+
+def _refuse_other(folder: Path, answers: Answers) -> bool:
+    data = None
+    with suppress(InputError):
+        there = Checkout(folder) if folder.is_dir() else None
+        if there and there.folder == folder.resolve():
+            data = there.head().read(layout.ANSWERS)
     if data is None:
         raise InputError(f"{folder} is not empty", hint="name a folder that does not exist yet")
     if data != write_answers(answers):

@@ -192,14 +192,18 @@ def _releases(row: Data) -> Iterator[str]:
 
 def _count(sites: Data, arm: str) -> str:
     if arm not in sites:
-        return f"   {sites['total']} sites" if arm == "stable" else ""
-    text = f"   {sites[arm]} sites"
+        return f"   {_plural(sites['total'])}" if arm == "stable" else ""
+    text = f"   {_plural(sites[arm])}"
     if f"{arm}Serving" not in sites:
         return text
     parts = [f"{sites[f'{arm}Serving']} serving"]
     parts += [f"{sites['canaryPending']} not yet"] if sites.get(f"{arm}Pending") else []
     parts += [f"{sites[f'{arm}Silent']} silent"]
     return f"{text}: {', '.join(parts)}"
+
+
+def _plural(count: int) -> str:
+    return "1 site" if count == 1 else f"{count} sites"
 
 
 def _steps(row: Data) -> Iterator[str]:
@@ -213,10 +217,11 @@ def _verdict(row: Data) -> Iterator[str]:
         return
     yield f"{row['verdict']}, judged through {row['judgedThrough']}"
     for one in row["objectives"]:
-        ratio = f"{one['ratio']:.2f}x" if one["ratio"] is not None else "-"
+        expected = ""
+        if one["ratio"] is not None:
+            expected = f", {one['expectedBad']:.1f} expected ({one['ratio']:.2f}x)"
         yield (
-            f"{one['objective']}: {one['verdict']}, {one['bad']} bad of {one['events']}, "
-            f"{one['expectedBad']:.1f} expected ({ratio}), "
+            f"{one['objective']}: {one['verdict']}, {one['bad']} bad of {one['events']}{expected}, "
             f"E_bad {one['eBad']:.2g}, E_ok {one['eOk']:.2g}"
         )
 

@@ -57,13 +57,15 @@ def demo(
     tidegate demo --serve
     """
     from tidegate.demo import shell
+    from tidegate.demo.screen import Screen
 
+    screen = Screen()
     words = shell.Words(folder, seed, sites, fault, fresh=fresh)
     began = time.monotonic()
     if serve:
-        shell.serve(words, click.echo)
+        shell.serve(words, screen)
     elif resume:
-        shell.resume(words, hours, broken, click.echo)
+        shell.resume(words, hours, broken, screen)
     else:
-        shell.story(words, read_now(""), click.echo)
-        click.echo(f"\n{time.monotonic() - began:.0f} s")
+        shell.story(words, read_now(""), screen)
+        click.echo(f"\n{time.monotonic() - began:.0f} s", err=True)

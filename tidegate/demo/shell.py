@@ -1,7 +1,6 @@
 """What a person can ask of the demo: the story, to go on, to serve."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,18 +10,20 @@ from generator.gitrepo.checkout import Checkout
 from reconciler.wiring import calm_collector
 from tidegate.demo.story import (
     EDGE,
+    LINE,
     MANAGER,
     MODEL,
     TICK,
     Demo,
-    is_over,
     open_demo,
     prepare,
     tell_story,
 )
+from tidegate.demo.screen import Screen, write_report
 from tidegate.demo.workspace import Story, Workspace, at
 
-Tell = Callable[[str], None]
+
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +37,34 @@ class Words:
     fresh: bool
 
 
-def story(words: Words, now: datetime, tell: Tell) -> None:
+def story(words: Words, now: datetime, screen: Screen) -> None:
     """Tell the story from where it is to its end.
 
     Raises:
         InputError: The folder holds something else.
     """
     workspace = Workspace(words.folder)
-    told = _begin(workspace, words, now, tell)
-    prepare(workspace, told, tell)
+    told = _begin(workspace, words, now, screen)
+    prepare(workspace, told, screen)
     calm_collector()
-    demo, api = open_demo(workspace, told, tell)
+    demo, api = open_demo(workspace, told, screen)
     with api:
         tell_story(demo)
-    _summary(demo, tell)
-    _hand_over(demo, tell)
+    _summary(demo)
+    _hand_over(demo)
 
 
-def _begin(workspace: Workspace, words: Words, now: datetime, tell: Tell) -> Story:
+def _begin(workspace: Workspace, words: Words, now: datetime, screen: Screen) -> Story:
     if workspace.exists() and not words.fresh:
         told = workspace.load()
         if (told.seed, told.sites, told.fault) == (words.seed, words.sites, words.fault):
-            tell(f"going on with the demo in {words.folder}")
+            screen.tell(f"going on with the demo in {words.folder}")
             return told
     workspace.remove()
     return workspace.begin(words.seed, words.sites, words.fault, now)
 
 
-def resume(words: Words, hours: int, broken: str, tell: Tell) -> None:
+def resume(words: Words, hours: int, broken: str, screen: Screen) -> None:
     """Let the fleet and the reconciler go on after the story.
 
     Raises:
@@ -71,7 +72,7 @@ def resume(words: Words, hours: int, broken: str, tell: Tell) -> None:
     """
     workspace = Workspace(words.folder)
     _need(workspace)
-    demo, api = open_demo(workspace, workspace.load(), tell)
+    demo, api = open_demo(workspace, workspace.load(), screen)
     with api:
         demo.live(_newest(demo))
         if broken:
@@ -79,8 +80,8 @@ def resume(words: Words, hours: int, broken: str, tell: Tell) -> None:
         until = demo.story.clock + timedelta(hours=hours)
         while demo.story.clock < until:
             demo.tick()
-    _summary(demo, tell)
-    _hand_over(demo, tell)
+    _summary(demo)
+    _hand_over(demo)
 
 
 def _newest(demo: Demo) -> datetime:
@@ -99,7 +100,7 @@ def _break(demo: Demo, site: str) -> None:
     demo.say(f"{site} breaks: 20 times the errors from now on")
 
 
-def serve(words: Words, tell: Tell) -> None:
+def serve(words: Words, screen: Screen) -> None:
     """Catch up with the real clock and serve the metrics in real time until Ctrl-C.
 
     Raises:
@@ -107,12 +108,14 @@ def serve(words: Words, tell: Tell) -> None:
     """
     workspace = Workspace(words.folder)
     _need(workspace)
-    demo, api = open_demo(workspace, workspace.load(), tell)
+    demo, api = open_demo(workspace, workspace.load(), screen)
     with api:
         demo.live(datetime.now(UTC))
-        tell(f"metrics at http://127.0.0.1:{demo.story.port}, in real time; Ctrl-C ends it. Try:")
-        tell(f"  tidegate status -C {workspace.checkout}")
-        tell(f"  tidegate reconcile --repo {workspace.origin} --once")
+        screen.tell(
+            f"metrics at http://127.0.0.1:{demo.story.port}, in real time; Ctrl-C ends it. Try:"
+        )
+        screen.tell(f"  tidegate status -C {workspace.checkout}")
+        screen.tell(f"  tidegate reconcile --repo {workspace.origin} --once")
         while True:
             time.sleep(1)
             demo.live(datetime.now(UTC))
@@ -123,7 +126,7 @@ def _need(workspace: Workspace) -> None:
         raise InputError(f"there is no demo in {workspace.folder}", hint="tidegate demo makes one")
 
 
-def _hand_over(demo: Demo, tell: Tell) -> None:
+def _hand_over(demo: Demo) -> None:
     """Bring the person's checkout up to date, and say what to try next."""
     checkout = Checkout(demo.workspace.checkout)
     checkout.pull()
@@ -131,10 +134,10 @@ def _hand_over(demo: Demo, tell: Tell) -> None:
     for key, value in (("user.name", name), ("user.email", mail)):
         checkout.git.run("config", key, value)
     folder = demo.workspace.folder
-    tell("")
-    tell(f"the repository is {folder}/origin.git, your checkout {folder}/fleet; try:")
+    demo.screen.tell("")
+    demo.screen.tell(f"the repository is {folder}/origin.git, your checkout {folder}/fleet; try:")
     for line in _TRY:
-        tell("  " + line.format(folder=folder, edge=EDGE, model=MODEL))
+        demo.screen.tell("  " + line.format(folder=folder, edge=EDGE, model=MODEL))
 
 
 _TRY = (
@@ -147,18 +150,18 @@ _TRY = (
 )
 
 
-def _summary(demo: Demo, tell: Tell) -> None:
-    rollout = demo.rollout()
-    tell("")
+def _summary(demo: Demo) -> None:
+    """Say what Git holds now, what it cost, and write the report."""
+    tell, repository = demo.screen.tell, demo.repository()
     tell("git log --oneline")
-    for commit in demo.repository().tree.log(("**",), 20):
+    for commit in repository.tree.log(("**",), 20):
         tell(f"  {commit.id[:8]} {commit.subject}")
     tell("")
     for release, served in demo.fleet.ledger().items():
-        tell(
-            f"{release}: {served.predictions} predictions served, {served.bad} bad, "
-            f"{served.excess} of them would have been good under v1"
-        )
-    state = "over" if is_over(demo) else "not over"
-    tell(f"{EDGE}/{MODEL} is {rollout.phase} on {rollout.stable}; the story is {state}")
-    tell(f"one tick is {TICK}; the workspace is {demo.workspace.folder.resolve()}")
+        excess = f", {served.excess:,} of them because of it" if served.excess else ""
+        tell(f"{release:<13} served {served.predictions:,} predictions, {served.bad:,} bad{excess}")
+    rollout = demo.rollout()
+    write_report(repository, LINE, demo.story.clock, demo.workspace.folder / REPORT)
+    tell("")
+    tell(f"{EDGE}/{MODEL}: {rollout.phase}, {rollout.stable} is stable")
+    tell(f"the report is {demo.workspace.folder / REPORT}")

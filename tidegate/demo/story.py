@@ -5,7 +5,7 @@ done, so a demo that was killed goes on where it was. Only the repository and HT
 fleet and the reconciler.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,12 +21,12 @@ from generator.model.spans import write_span
 from generator.repository import Repository
 from reconciler import loop
 from reconciler.outlook import Memory
-from reconciler.policy import Hold
 from reconciler.wiring import BareRemote, Origins
 from tidegate.demo import registry
 from tidegate.demo.api import Api
 from tidegate.demo.fleet import Behaviour, Fleet
 from tidegate.demo.origin import Origin
+from tidegate.demo.screen import Screen
 from tidegate.demo.workspace import FAULTS, Story, Workspace, at, plants
 from tidegate.place import Place, bare_clone
 from tidegate.registry import Resolver
@@ -39,7 +39,7 @@ TICK = timedelta(minutes=10)
 QUIET = timedelta(hours=26)
 REST = timedelta(hours=1)
 LONGEST = timedelta(days=4)
-Tell = Callable[[str], None]
+LINE = (EDGE, MODEL)
 
 
 class Behaviours(Mapping[str, Behaviour]):
@@ -68,7 +68,7 @@ class Demo:
 
     workspace: Workspace
     story: Story
-    tell: Tell
+    screen: Screen
     fleet: Fleet
     origin: Origin
     remote: BareRemote
@@ -103,11 +103,13 @@ class Demo:
                 self.say(f"{one.commit[:8]}  {one.passed.change.subject}")
             elif one.trouble:
                 self.say(f"!         {one.say()}")
+            elif one.passed.environment == EDGE:
+                self.screen.progress(f"{now:%a %H:%M}  {loop.say_decision(one.passed.decision)}")
         return done
 
     def say(self, text: str) -> None:
         """Tell one line with the virtual time before it."""
-        self.tell(f"{self.story.clock:%a %H:%M}  {text}")
+        self.screen.tell(f"{self.story.clock:%a %H:%M}  {text}")
 
     def place(self) -> Place:
         """Say where the release manager works."""
@@ -117,7 +119,7 @@ class Demo:
         return replace(place, person=MANAGER)
 
 
-def open_demo(workspace: Workspace, story: Story, tell: Tell) -> "tuple[Demo, Api]":
+def open_demo(workspace: Workspace, story: Story, screen: Screen) -> "tuple[Demo, Api]":
     """Wire a demo; its API is not started yet."""
     fleet = Fleet(
         plants(story.sites),
@@ -129,13 +131,13 @@ def open_demo(workspace: Workspace, story: Story, tell: Tell) -> "tuple[Demo, Ap
     bare = bare_clone(workspace.origin, workspace.state)
     origin = Origin(Bare(workspace.state / "fleet.git", workspace.origin, "main"), EDGE, MODEL)
     connect = Origins({}, loopback=True).connect
-    demo = Demo(workspace, story, tell, fleet, origin, BareRemote(bare), connect, Memory())
+    demo = Demo(workspace, story, screen, fleet, origin, BareRemote(bare), connect, Memory())
     return demo, Api(fleet, port=story.port)
 
 
-def prepare(workspace: Workspace, story: Story, tell: Tell) -> None:
+def prepare(workspace: Workspace, story: Story, screen: Screen) -> None:
     """Make registry and repository, each once and whole."""
-    tell("a model registry (MLflow, SQLite) with four versions of defect-detector")
+    screen.tell("a model registry (MLflow, SQLite) with four versions of defect-detector")
     registry.seed(workspace.registry, IMAGE)
     answers = Answers(
         environments={EDGE: Kind.EDGE, CLOUD: Kind.CLOUD},
@@ -147,7 +149,7 @@ def prepare(workspace: Workspace, story: Story, tell: Tell) -> None:
         interval=write_span(TICK),
     )
     sites = {EDGE: plants(story.sites), CLOUD: (FIRST_CLUSTER,)}
-    tell(f"a fleet repository of {story.sites} factory sites and one cloud cluster")
+    screen.tell(f"a fleet repository of {story.sites} factory sites and one cloud cluster")
     start(workspace.checkout, answers, sites, story.start, MANAGER)
     publish(workspace)
 
@@ -184,7 +186,7 @@ def _baseline(demo: Demo) -> None:
     for environment in (EDGE, CLOUD):
         if not demo.repository().rollout(environment, MODEL).stable:
             words = f"{MODEL}@champion --env {environment} --baseline"
-            demo.tell(f"$ tidegate promote {words} --reason 'first release'")
+            demo.screen.tell(f"$ tidegate promote {words} --reason 'first release'")
             resolver = Resolver(f"{MODEL}@champion", "")
             place = replace(demo.place(), reason="first release")
             place.change(
@@ -198,10 +200,10 @@ def _promote(demo: Demo, number: int, reason: str) -> None:
     if demo.rollout().is_climbing:
         return
     demo.live(demo.story.clock + REST)
-    demo.tell("")
+    demo.screen.tell("")
     demo.say(f"an ML engineer points the alias challenger at version {number}")
     registry.move_alias(demo.workspace.registry, "challenger", number)
-    demo.tell(f"$ tidegate promote {MODEL}@challenger --env {EDGE} --reason '{reason}'")
+    demo.screen.tell(f"$ tidegate promote {MODEL}@challenger --env {EDGE} --reason '{reason}'")
     resolver = Resolver(f"{MODEL}@challenger", "")
     place = replace(demo.place(), reason=reason)
     place.change(
@@ -210,19 +212,14 @@ def _promote(demo: Demo, number: int, reason: str) -> None:
 
 
 def _climb(demo: Demo) -> None:
-    """Run the reconciler until the rollout has ended."""
+    """Run the reconciler until the rollout has ended, and show it in pictures."""
     began = demo.story.clock
-    said = ""
+    demo.screen.grid(demo.repository(), LINE, demo.story.clock)
     while demo.rollout().is_climbing:
         if demo.story.clock - began > LONGEST:
             raise InputError("the rollout did not end in four days of virtual time")
-        done = demo.tick()
-        held = [one.passed.decision for one in done if one.passed.environment == EDGE]
-        text = f"  ...     holds: {held[0].why}" if held and isinstance(held[0], Hold) else ""
-        hourly = demo.story.clock.minute == 0
-        if text and hourly and text != said:
-            demo.say(text)
-            said = text
+        demo.tick()
+    demo.screen.staircase(demo.repository(), LINE, demo.story.clock)
 
 
 def is_over(demo: Demo) -> bool:

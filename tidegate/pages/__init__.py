@@ -1,1 +1,8 @@
-"""x."""
+"""Pictures of rollouts, from Git and its evidence alone: page, README picture, terminal."""
+
+from tidegate.pages.gather import gather
+from tidegate.pages.page import render
+from tidegate.pages.picture import picture
+from tidegate.pages.story import State, Story
+
+__all__ = ["State", "Story", "gather", "picture", "render"]

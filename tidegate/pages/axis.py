@@ -62,21 +62,26 @@ class Axis:
         """Name round times, about `room` apart."""
         found: list[Label] = []
         day = ""
-        for at, place in self._round_times(room):
-            if found and place - found[-1].place < room * 0.7:
-                continue
-            today = say_day(at)
-            found.append(Label(place, f"{at:%H:%M}", today if today != day else ""))
-            day = today
+        for span in self.spans:
+            for at in _round_times(span, room):
+                label = Label(span.place(at), f"{at:%H:%M}", say_day(at))
+                near = bool(found) and label.place - found[-1].place < room * 0.7
+                # The first time of a span says more than the last one of the span before.
+                if near and found[-1].place < span.left and not found[-1].day:
+                    found.pop()
+                elif near:
+                    continue
+                found.append(label if label.day != day else Label(label.place, label.text))
+                day = label.day
         return tuple(found)
 
-    def _round_times(self, room: float) -> Iterator[tuple[datetime, float]]:
-        for span in self.spans:
-            spacing = _spacing(span, room)
-            at = _MONDAY + -(-(span.begun - _MONDAY) // spacing) * spacing
-            while at <= span.ended:
-                yield at, span.place(at)
-                at += spacing
+
+def _round_times(span: Span, room: float) -> Iterator[datetime]:
+    spacing = _spacing(span, room)
+    at = _MONDAY + -(-(span.begun - _MONDAY) // spacing) * spacing
+    while at <= span.ended:
+        yield at
+        at += spacing
 
 
 def _spacing(span: Span, room: float) -> timedelta:
@@ -104,6 +109,7 @@ def lay_out(
         gap: Width between two of them.
     """
     merged = _merge(times)
+    gap = min(gap, (right - left) / (2 * len(merged)))
     gaps = gap * (len(merged) - 1)
     least = min(least, (right - left - gaps) / len(merged))
     spare = right - left - gaps - least * len(merged)

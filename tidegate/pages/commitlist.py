@@ -43,7 +43,7 @@ def _row(commit: Commit, told: str) -> Markup:
 def _move(commit: Commit) -> str:
     percent = commit.percent
     to = (
-        f" {'at' if commit.move is Move.START else 'to'} {percent} %"
+        f" {'at' if commit.move is Move.START else 'to'} {percent}%"
         if percent is not None and percent != ZERO
         else ""
     )

@@ -147,7 +147,8 @@ def _line(frame: Frame, which: str, kind: str) -> Markup:
     parts = [tag("path", d=path(drawn), class_=kind)]
     if len(points) <= DOTS:
         dot = "hf" if which == "bad" else "tf"
-        off = ((x, y) for x, y in points if y != frame.middle)
+        end = frame.reach * BEYOND
+        off = ((x, y) for x, y in points if 0 < abs(y - frame.middle) < end)
         parts += [tag("circle", cx=x, cy=y, r=2.2, class_=dot) for x, y in off]
     return join(*parts)
 

@@ -65,14 +65,16 @@ def _kind(one: Square, shade: Mapping[Percent, int]) -> str:
 
 def say(one: Square) -> str:
     """Say what became of one site."""
-    at = f" at {one.joined} %" if one.joined else ""
+    at = f" at {one.joined}%" if one.joined else ""
     return f"{MEANING[one.state]}{at}"
 
 
 def legend(squares: Sequence[Square]) -> Markup:
     """Explain the squares that are there, with their counts."""
     shade = shades(squares)
-    counts = Counter((one.state, one.joined) for one in squares)
+    counts = Counter(
+        (one.state, one.joined if one.state is State.CANARY else None) for one in squares
+    )
     parts = []
     for state in State:
         for (kind, joined), count in sorted(counts.items(), key=_by_step):

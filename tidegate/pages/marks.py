@@ -65,24 +65,29 @@ _LEGEND = (
     ("good", "healthy"),
     ("open", "undecided"),
     ("bad", "breached"),
+    ("none", "no data"),
 )
 _LETTER = 6.0
 
 
-def legend(used: Container[str], x: float, y: float) -> Markup:
-    """Explain in one row what was drawn.
+def legend(used: Container[str], left: float, right: float, y: float) -> Markup:
+    """Explain what was drawn, in one row or more.
 
     Args:
         used: Keys of the legend that were drawn.
-        x: Left end.
-        y: Middle of the row.
+        left: Left end of the rows.
+        right: Their right end.
+        y: Middle of the first row.
     """
     parts = []
+    x = left
     for key, text in _LEGEND:
         if key in used:
+            width = 18 + len(text) * _LETTER
+            x, y = (left, y + 20) if x + width > right else (x, y)
             parts.append(_sample(key, x + 7, y))
             parts.append(tag("text", words(text), x=x + 18, y=y + 4, class_="t2 s"))
-            x += 18 + len(text) * _LETTER + 16
+            x += width + 16
     return join(*parts)
 
 
@@ -92,8 +97,8 @@ def _sample(key: str, x: float, y: float) -> Markup:
             return tag("path", d=path([(x - 7, y), (x + 7, y)]), class_="serve")
         case "wait":
             return clock(x, y, "")
-        case "good" | "open" | "bad":
-            height = 5.0 if key == "open" else 10.0
+        case "good" | "open" | "bad" | "none":
+            height = {"open": 5.0, "none": 1.5}.get(key, 10.0)
             place = {"x": x - 5, "y": y + 5 - height, "width": 10, "height": height}
             return tag("rect", **place, class_=key)
         case _:

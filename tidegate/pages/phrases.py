@@ -1,5 +1,6 @@
 """What the pictures say in words: one sentence, one name, one number at a time."""
 
+from generator.changes import one_line
 from generator.model.environment import Kind
 from generator.model.percent import ZERO
 from generator.model.spans import say_span
@@ -31,6 +32,7 @@ GLYPHS = {
     Move.UNREJECT: "\u25e6",
     Move.NOTE: "",
 }
+_MOST_CAUSE = 36
 _TIMES = "\N{MULTIPLICATION SIGN}"
 ENDS = {
     End.CLIMBING: "climbing",
@@ -52,9 +54,7 @@ def headline(story: Story) -> str:
         case End.COMPLETED if short(story.stable) == last.short:
             return f"{last.short} runs on all {sites(last.n, story)}."
         case End.REVERTED:
-            return (
-                f"{last.short} was taken back at {last.highest.percent} %. {_spared(last, story)}"
-            )
+            return f"{last.short} was taken back at {last.highest.percent}%. {_spared(last, story)}"
         case End.CLIMBING | End.PAUSED:
             return _where(last, story)
         case End.COMPLETED | End.SUPERSEDED:
@@ -66,14 +66,14 @@ def _spared(climb: Climb, story: Story) -> str:
         return f"{short(story.stable)} has all traffic again."
     spared = climb.n - climb.highest.sites
     back = short(story.stable)
-    return f"{spared} of {climb.n} sites never saw it, all run {back}."
+    return f"{spared:,} of {climb.n:,} sites never saw it, all run {back}."
 
 
 def _where(climb: Climb, story: Story) -> str:
     step = climb.steps[-1]
-    what = "of traffic" if story.kind is Kind.CLOUD else f"of {climb.n} sites"
+    what = "of traffic" if story.kind is Kind.CLOUD else f"of {climb.n:,} sites"
     state = ", paused" if climb.ending.how is End.PAUSED else ""
-    return f"{climb.short} is at {step.percent} % {what}{state}."
+    return f"{climb.short} is at {step.percent}% {what}{state}."
 
 
 def status(story: Story) -> str:
@@ -81,7 +81,7 @@ def status(story: Story) -> str:
     if not story.stable:
         return "no baseline yet"
     if story.is_climbing and story.canary:
-        return f"{short(story.canary)} at {story.percent} %"
+        return f"{short(story.canary)} at {story.percent}%"
     last = story.last
     if last is not None and last.ending.how is End.REVERTED:
         return f"{last.short} taken back"
@@ -105,37 +105,48 @@ def outcome(climb: Climb) -> str:
         case End.SUPERSEDED:
             return f"superseded after {span}"
         case End.PAUSED:
-            return f"paused at {climb.steps[-1].percent} %"
+            return f"paused at {climb.steps[-1].percent}%"
         case End.CLIMBING:
             return f"climbing for {span}"
 
 
 def cause(climb: Climb) -> str:
-    """Say what proved a canary worse; "" where nothing did."""
+    """Say in a few words why a rollout was taken back; "" where it was not."""
     worst = climb.worst
     proved = worst.proved if worst else None
-    if worst is None or proved is None:
-        return ""
-    return f"{worst.objective} {times(proved.bad / max(proved.expected, 0.1))} of expected"
+    if worst is not None and proved is not None:
+        return f"{worst.objective} {times(proved.bad / max(proved.expected, 0.1))} of expected"
+    if climb.ending.how is End.REVERTED and not climb.ending.by and _is_silent(climb):
+        return "no site ever reported it"
+    return _cut(climb.ending.why) if climb.ending.how is End.REVERTED else ""
+
+
+def _is_silent(climb: Climb) -> bool:
+    return bool(climb.ticks) and not any(tick.serving for tick in climb.ticks)
+
+
+def _cut(text: str) -> str:
+    line = one_line(text)
+    return line if len(line) <= _MOST_CAUSE else f"{line[: _MOST_CAUSE - 3].rstrip()}..."
 
 
 def blast(climb: Climb) -> str:
     """Say how many sites ran the canary, at most."""
     top = climb.highest
     if not top.sites:
-        return f"at most {top.percent} % of traffic"
-    return f"{top.sites:,} of {climb.n:,} sites ({top.percent} %) at most"
+        return f"at most {top.percent}% of traffic"
+    return f"{top.sites:,} of {climb.n:,} sites ({top.percent}%) at most"
 
 
 def rungs(climb: Climb) -> str:
     """Write the percentages in the order of time."""
-    return " → ".join(str(step.percent) for step in climb.steps) + " %"
+    return " → ".join(str(step.percent) for step in climb.steps) + "%"
 
 
 def rung(step: Step) -> tuple[str, str]:
     """Name a rung: the percentage, and its sites."""
     count = f"{step.sites:,} sites" if step.sites else ""
-    return f"{step.percent} %", count if step.percent != ZERO else ""
+    return f"{step.percent}%", count if step.percent != ZERO else ""
 
 
 def times(ratio: float) -> str:

@@ -16,9 +16,9 @@ def picture(story: Story, most: int = 2) -> bytes:
         story: The line.
         most: Newest rollouts to draw.
     """
-    rect = tag("rect", x=0.5, y=0.5, width=WIDTH - 1, height=HEIGHT - 1, rx=10, class_="card")
-    inner = staircase(story, WIDTH - 44, HEIGHT - 26, most=most, verdicts=False)
     caption = f"{story.model} on {story.environment}, {phrases.sites(len(story.squares), story)}"
+    rect = tag("rect", x=0.5, y=0.5, width=WIDTH - 1, height=HEIGHT - 1, rx=10, class_="card")
+    inner = staircase(story, WIDTH - 44, HEIGHT - 26, most=most, caption=caption, detailed=False)
     drawing = tag(
         "svg",
         tag("title", words(f"{story.model} on {story.environment}: {phrases.headline(story)}")),
@@ -26,7 +26,6 @@ def picture(story: Story, most: int = 2) -> bytes:
         hatching(),
         rect,
         tag("g", inner, transform="translate(22 14)"),
-        tag("text", words(caption), x=WIDTH - 38, y=HEIGHT - 28, class_="t2 s e"),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
         width=WIDTH,

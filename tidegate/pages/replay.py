@@ -1,35 +1,117 @@
-"""The evidence of one rollout, judged again from Git: curves and combined verdicts."""
+"""The evidence of one rollout, judged again from Git; what is damaged is told, not raised."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from generator.changes import Tree
+from generator.documents.config import read_time
 from generator.errors import InputError
+from generator.model.percent import Percent
+from generator.model.rollout import Rollout
 from reconciler.analysis import Judge, ObjectiveVerdict, Settings, overall
-from reconciler.record import Chain
+from reconciler.record import Chain, read_chain
 from reconciler.recording import AssignedLine, HistoryLine, Line, ObjectivesLine, TickLine
 from tidegate.pages.story import Curve, Point, Tick
+
+# What a document that is JSON and in the chain, but was edited, can lead to.
+_DAMAGE = (InputError, ValueError, TypeError, KeyError, AttributeError)
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A percentage as a decision names it: since when, and when it was decided on."""
+
+    percent: Percent
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """What the judge said.
+    """What the evidence says.
 
     Attributes:
+        path: The newest document, or "".
+        decision: Its decision, or "".
+        why: The reason that it gives, or "".
+        rungs: The percentages that were decided on.
         curves: One per objective.
         ticks: The combined verdicts.
-        trouble: Why it could not be judged to the end, or "".
+        trouble: What is damaged, or "".
     """
 
+    path: str = ""
+    decision: str = ""
+    why: str = ""
+    rungs: tuple[Rung, ...] = ()
     curves: tuple[Curve, ...] = ()
     ticks: tuple[Tick, ...] = ()
     trouble: str = ""
 
 
+def replay(tree: Tree, rollout: Rollout, margins: Mapping[str, float]) -> Replay:
+    """Read the evidence of a rollout and feed a fresh judge with it.
+
+    Args:
+        tree: Where it stands.
+        rollout: Its rollout.
+        margins: Today's margins per objective, for evidence without a decision.
+    """
+    try:
+        chain = read_chain(tree, rollout)
+    except _DAMAGE as error:
+        return Replay(trouble=_say(error))
+    told = Replay(path=chain.paths[-1] if chain.paths else "")
+    try:
+        told = _decisions(told, chain)
+        return _judge(told, chain, settings_of(chain, margins, rollout.min_sites))
+    except _DAMAGE as error:
+        return replace(told, trouble=_say(error))
+
+
+def _say(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    return f"the evidence was edited: {type(error).__name__} {error}"
+
+
+def _decisions(told: Replay, chain: Chain) -> Replay:
+    last = chain.entries[-1] if chain.entries else {}
+    rungs = tuple(
+        Rung(Percent.parse(one["fromPercent"]), read_time(one["since"]), read_time(one["at"]))
+        for one in chain.entries
+        if "fromPercent" in one
+    )
+    decision, why = str(last.get("decision", "")), str(last.get("why", ""))
+    return replace(told, decision=decision, why=why, rungs=rungs)
+
+
+def settings_of(chain: Chain, margins: Mapping[str, float], min_sites: int) -> Settings:
+    """Take the settings that the newest decision was made with; else those of today.
+
+    Args:
+        chain: The evidence.
+        margins: Today's margins, per objective.
+        min_sites: Today's fewest canary sites.
+    """
+    policies = [entry["policy"] for entry in chain.entries if "policy" in entry]
+    used: Mapping[str, Any] = policies[-1] if policies else {}
+    plain = Settings()
+    return Settings(
+        alpha=used.get("alpha", plain.alpha),
+        beta=used.get("beta", plain.beta),
+        margins=used.get("margins", margins),
+        min_sites=used.get("minSites", min_sites),
+        min_events=used.get("minEvents", plain.min_events),
+        reporting_share=chain.share,
+    )
+
+
 @dataclass
-class _Told:
-    """What was heard so far."""
+class _Heard:
+    """What was heard so far; mutable."""
 
     weights: Mapping[str, float] = field(default_factory=dict)
     canary: int = 0
@@ -53,47 +135,24 @@ class _Told:
             self.verdicts.setdefault(verdict.objective, []).append(verdict)
 
 
-def settings_of(chain: Chain, margins: Mapping[str, float], min_sites: int) -> Settings:
-    """Take the settings that the newest decision was made with; else those of today.
-
-    Args:
-        chain: The evidence.
-        margins: Today's margins, per objective.
-        min_sites: Today's fewest canary sites.
-    """
-    used: Mapping[str, Any] = next(
-        (e["policy"] for e in reversed(chain.entries) if "policy" in e), {}
-    )
-    plain = Settings()
-    return Settings(
-        alpha=used.get("alpha", plain.alpha),
-        beta=used.get("beta", plain.beta),
-        margins=used.get("margins", margins),
-        min_sites=used.get("minSites", min_sites),
-        min_events=used.get("minEvents", plain.min_events),
-        reporting_share=chain.share,
-    )
-
-
-def replay(chain: Chain, settings: Settings) -> Replay:
-    """Feed a fresh judge with everything that stands in Git."""
-    judge, told, trouble = Judge(settings), _Told(), ""
+def _judge(told: Replay, chain: Chain, settings: Settings) -> Replay:
+    judge, heard, trouble = Judge(settings), _Heard(), ""
     try:
         for line in chain.lines:
-            told.hear(line, judge.feed(line))
+            heard.hear(line, judge.feed(line))
     except InputError as error:
-        trouble = error.problems[0].message
-    curves = tuple(_curve(name, told, settings) for name in told.verdicts)
-    return Replay(curves, tuple(_ticks(told)), trouble)
+        trouble = str(error)
+    curves = tuple(_curve(name, heard, settings) for name in heard.verdicts)
+    return replace(told, curves=curves, ticks=tuple(_ticks(heard)), trouble=trouble)
 
 
-def _curve(objective: str, told: _Told, settings: Settings) -> Curve:
+def _curve(objective: str, heard: _Heard, settings: Settings) -> Curve:
     return Curve(
         objective=objective,
         margin=settings.margin_of(objective),
-        bound_bad=1 / (told.weights.get(objective, 1.0) * settings.alpha),
+        bound_bad=1 / (heard.weights.get(objective, 1.0) * settings.alpha),
         bound_ok=1 / settings.beta,
-        points=tuple(_point(one) for one in told.verdicts[objective]),
+        points=tuple(_point(one) for one in heard.verdicts[objective]),
     )
 
 
@@ -101,9 +160,9 @@ def _point(one: ObjectiveVerdict) -> Point:
     return Point(one.at, one.verdict, one.e_bad, one.e_ok, one.events, one.bad, one.expected_bad)
 
 
-def _ticks(told: _Told) -> list[Tick]:
+def _ticks(heard: _Heard) -> list[Tick]:
     at_once: dict[datetime, list[ObjectiveVerdict]] = {}
-    for verdicts in told.verdicts.values():
+    for verdicts in heard.verdicts.values():
         for one in verdicts:
             at_once.setdefault(one.at, []).append(one)
-    return [Tick(at, overall(at_once[at]), *told.serving[at]) for at in sorted(at_once)]
+    return [Tick(at, overall(at_once[at]), *heard.serving[at]) for at in sorted(at_once)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from generator.model.spans import say_span
+from reconciler.analysis import Verdict
 from tidegate.pages import phrases
 from tidegate.pages.axis import say_moment
 from tidegate.pages.curve import evidence
@@ -11,9 +12,16 @@ from tidegate.pages.markup import Markup, join, tag, words
 from tidegate.pages.staircase import staircase
 from tidegate.pages.story import Climb, Curve, End, Story
 
-WIDTH, HEIGHT = 1040.0, 400.0
+WIDTH, HEIGHT = 1040.0, 432.0
 CURVE_WIDTH, CURVE_HEIGHT = 370.0, 250.0
 OPENED = 3
+_NAMES = {
+    Verdict.HEALTHY: "healthy",
+    Verdict.BREACHED: "breached",
+    Verdict.UNDECIDED: "undecided",
+    Verdict.NO_DATA: "no data",
+    Verdict.STALE: "stale",
+}
 
 
 def section(story: Story) -> Iterator[Markup]:
@@ -118,7 +126,7 @@ def _row(curve: Curve, story: Story) -> Markup:
         ratio,
         f"{seen.events:,}",
         f"{phrases.evidence(most)}, proof at {phrases.evidence(curve.bound_bad)}",
-        f"{seen.verdict}, {seen.at:%H:%M}",
+        f"{_NAMES[seen.verdict]}, {seen.at:%H:%M}",
     )
     name = join(
         tag("b", words(curve.objective)),
@@ -140,4 +148,4 @@ def _verdict(curve: Curve) -> str:
     proved = curve.proved
     if proved:
         return f"proved worse at {proved.at:%H:%M}"
-    return f"last {curve.compared.verdict.value.lower()} at {curve.compared.at:%H:%M}"
+    return f"{_NAMES[curve.compared.verdict]} at {curve.compared.at:%H:%M}"

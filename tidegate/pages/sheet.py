@@ -34,11 +34,11 @@ DARK: Mapping[str, str] = {
     "wash": "#143640",
     "harm": "#ff9069",
     "blush": "#40251b",
-    "step0": "#c8f0f6",
-    "step1": "#8ad7e4",
-    "step2": "#52b3c5",
-    "step3": "#31808f",
-    "step4": "#225a66",
+    "step0": "#d3f4f9",
+    "step1": "#8ed3e0",
+    "step2": "#55a9ba",
+    "step3": "#357d8b",
+    "step4": "#235a65",
 }
 RAMP = 5
 SANS = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
@@ -54,7 +54,7 @@ _PAINT = """
 .area{fill:@wash}.lost{fill:@blush}.lines{stroke:@harm}
 .go{fill:@tide;stroke:@tide}.stop{fill:@harm;stroke:@harm}
 .go.by,.stop.by,.still{fill:@card}.go.by{stroke:@tide}.stop.by{stroke:@harm}.still{stroke:@ink}
-.good{fill:@tide}.bad{fill:@harm}.open{fill:@faint}.tf{fill:@tide}.hf{fill:@harm}
+.good{fill:@tide}.bad{fill:@harm}.open,.none{fill:@faint}.tf{fill:@tide}.hf{fill:@harm}
 .strip{fill:@rule}.on-lost{stroke:@blush}.on-area{stroke:@wash}
 """
 _SHAPE = """
@@ -79,7 +79,7 @@ tbody tr{border-color:@rule}.chart.wide,figure,.board a{background:@card}
 .chip{color:@tide;border-color:@tide}.chip.harm{color:@harm;border-color:@harm}
 tr.harm th b,tr.harm td{color:@harm}
 a{color:@tide}.board a{color:@ink}.state{color:@tide}
-i{border-color:@edge}.x,.g{border-color:@soft}
+i{border-color:@edge}.tiny .s{border-color:@rule}.x,.g{border-color:@soft}
 .c0{background:@step0;border-color:@step0}.c1{background:@step1;border-color:@step1}
 .c2{background:@step2;border-color:@step2}.c3{background:@step3;border-color:@step3}
 .c4{background:@step4;border-color:@step4}
@@ -104,22 +104,24 @@ font-weight:600;vertical-align:3px}
 .board a>*{display:block}.board strong{font:400 26px/1.3 @serif}.k,.state{font-size:13px}
 .chart svg{display:block;width:100%;height:auto}
 .chart.wide{padding:8px 4px;border:1px solid;border-radius:10px;overflow-x:auto}
-.chart.wide svg{min-width:760px}
+.chart.wide{direction:rtl}.chart.wide svg{min-width:760px;direction:ltr}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:3px 22px;margin:0 0 20px}
 dt{font-size:13px;line-height:23px}dd{margin:0;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
 table{width:100%;border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:7px 14px 7px 0;text-align:left;vertical-align:top;font-weight:400}
 tbody tr{border-top:1px solid}thead th{font-size:13px}tbody th b,.harm td{font-weight:600}
-small{display:block;font-size:13px}.commits .n,.commits td:nth-child(3){white-space:nowrap}
+small{display:block;font-size:13px}
+.commits .n,.commits td:nth-child(3),.commits td:last-child{white-space:nowrap}
 code{font:13px @mono}
 .curves{display:flex;flex-wrap:wrap;gap:16px;margin:22px 0}
-figure{flex:1 1 330px;max-width:540px;margin:0;padding:10px 8px 4px;
+figure{flex:1 1 330px;max-width:420px;margin:0;padding:10px 8px 4px;
 border:1px solid;border-radius:10px}
 figcaption{padding:0 6px 2px;font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:22px 0 12px;font-size:13px}
 .legend i{margin-right:7px;vertical-align:-1px}
-.numbers td:nth-child(-n+5){text-align:right}.numbers th:nth-child(n+2):nth-child(-n+5){text-align:right}
+.numbers td:nth-child(-n+5){text-align:right}
+.numbers th:nth-child(n+2):nth-child(-n+5){text-align:right}
 .numbers td:nth-child(n+6),.numbers thead th:nth-child(n+6){padding-left:20px}
 .cohort{display:grid;grid-template-columns:repeat(auto-fill,minmax(200px,1fr));gap:14px 22px}
 .stratum p{display:flex;justify-content:space-between;margin:0 0 3px;font-size:12px}

@@ -45,7 +45,13 @@ class Frame:
 
 
 def staircase(
-    story: Story, width: float, height: float, *, most: int = 6, verdicts: bool = True
+    story: Story,
+    width: float,
+    height: float,
+    *,
+    most: int = 6,
+    caption: str = "",
+    detailed: bool = True,
 ) -> Markup:
     """Draw the newest rollouts of a line; "" where there was none.
 
@@ -54,41 +60,49 @@ def staircase(
         width: Of the drawing.
         height: Of the drawing.
         most: Newest rollouts to draw.
-        verdicts: Whether the ribbon of verdicts stands under the plot.
+        caption: What stands at the end of the legend, foreign text.
+        detailed: Whether to draw verdicts and the sites that serve it.
     """
     climbs = story.climbs[-most:]
     if not climbs:
         return Markup("")
-    under = 88 + (22 if verdicts else 0)
+    under = 100 + (42 if detailed else 0)
     frame = Frame(_axis(climbs, width), TOP, height - under, width - RIGHT)
     ribbon = frame.bottom + 12
-    scale = ribbon + (22 if verdicts else 0)
+    scale = ribbon + (22 if detailed else 0)
     return join(
         _grid(frame),
         *(_area(climb, frame) for climb in climbs),
-        *(_serving(climb, frame) for climb in climbs),
+        *(_serving(climb, frame) for climb in climbs if detailed),
         *(_line(climb, frame) for climb in climbs),
         *(_marks(climb, frame) for climb in climbs),
-        *(_labels(climb, frame) for climb in climbs),
+        *(_labels(climb, limit, frame) for climb, limit in _limits(climbs, frame)),
         *_titles(climbs, frame),
-        _ribbon(climbs, frame, ribbon) if verdicts else Markup(""),
+        _ribbon(climbs, frame, ribbon) if detailed else Markup(""),
         _times(frame, scale),
-        _stable(story, climbs, frame, scale + 22),
-        legend(_used(climbs, verdicts=verdicts), LEFT, scale + 56),
+        _stable(story, climbs, frame, scale + 34),
+        tag("text", words(caption), x=frame.right, y=scale + 72, class_="t2 s e"),
+        legend(
+            _used(climbs, detailed=detailed),
+            LEFT,
+            frame.right - len(caption) * LETTER,
+            scale + 68,
+        ),
     )
 
 
-def _used(climbs: Sequence[Climb], *, verdicts: bool) -> frozenset[str]:
+def _used(climbs: Sequence[Climb], *, detailed: bool) -> frozenset[str]:
     """Say which entries of the legend are needed."""
     found: set[str] = set()
     for climb in climbs:
         found |= {key_of(step.move, person=bool(step.by)) for step in climb.steps}
-        found |= {"wait" for step in climb.steps if _waits(step)}
+        waits = [step for step in climb.steps if _waits(step)]
+        found |= {"wait" for step in waits if not _is_paused(climb, step)}
         found |= {"pause by" for _ in climb.pauses}
-        found |= {"serve"} if _is_served(climb) else set()
+        found |= {"serve"} if detailed and _is_served(climb) else set()
         if climb.ending.how in _END_MOVES:
             found.add(key_of(_END_MOVES[climb.ending.how], person=bool(climb.ending.by)))
-        if verdicts:
+        if detailed:
             found |= {_HEIGHTS[tick.verdict][1] for tick in climb.ticks}
     return frozenset(found)
 
@@ -107,7 +121,7 @@ def _grid(frame: Frame) -> Markup:
         kind = "axis" if whole == 0 else "grid"
         for span in frame.axis.spans:
             parts.append(tag("path", d=path([(span.left, y), (span.right, y)]), class_=kind))
-        parts.append(tag("text", words(f"{whole} %"), x=LEFT - 10, y=y + 4, class_="t2 s e m"))
+        parts.append(tag("text", words(f"{whole}%"), x=LEFT - 10, y=y + 4, class_="t2 s e m"))
     for cut in frame.axis.cuts:
         y = frame.bottom
         slants = ([(cut + dx - 3, y + 5), (cut + dx + 3, y - 5)] for dx in (-3, 3))
@@ -183,15 +197,19 @@ def _marks(climb: Climb, frame: Frame) -> Markup:
     parts = []
     for step in climb.steps:
         y = frame.y(step.percent)
-        if _waits(step):
-            text = f"waits at {step.percent} % since {say_moment(step.waits_from)}"
+        if _waits(step) and not _is_paused(climb, step):
+            text = f"waits at {step.percent}% since {say_moment(step.waits_from)}"
             parts.append(clock(place(step.waits_from), y, text))
-        text = f"{phrases.MOVES[step.move]} to {step.percent} %, {say_moment(step.begun)}"
+        text = f"{phrases.MOVES[step.move]} to {step.percent}%, {say_moment(step.begun)}"
         parts.append(mark(step.move, place(step.begun), y, text, person=bool(step.by)))
     for begun, _ in climb.pauses:
         y = frame.y(_step_at(climb, begun).percent)
         parts.append(mark(Move.PAUSE, place(begun), y, f"paused {say_moment(begun)}", person=True))
     return join(*parts, _end_mark(climb, frame))
+
+
+def _is_paused(climb: Climb, step: Step) -> bool:
+    return any(step.begun <= begun < step.ended for begun, _ in climb.pauses)
 
 
 def _step_at(climb: Climb, at: datetime) -> Step:
@@ -209,34 +227,39 @@ def _end_mark(climb: Climb, frame: Frame) -> Markup:
     return Markup("")
 
 
-def _labels(climb: Climb, frame: Frame) -> Markup:
+def _limits(climbs: Sequence[Climb], frame: Frame) -> Iterator[tuple[Climb, float]]:
+    """Say how far to the right the words of each rollout may reach."""
+    lefts = [frame.axis.place(climb.begun) for climb in climbs]
+    yield from zip(climbs, [*(left - 8 for left in lefts[1:]), frame.right], strict=True)
+
+
+def _labels(climb: Climb, limit: float, frame: Frame) -> Markup:
     parts = []
     for step in climb.steps:
-        left, right = frame.axis.place(step.begun), frame.axis.place(step.ended)
+        left = frame.axis.place(step.begun) + 9
+        right = limit if step is climb.steps[-1] else frame.axis.place(step.ended) - 5
         head, tail = phrases.rung(step)
-        room, y = right - left - 14, frame.y(step.percent) - 9
-        alone = len(climb.steps) == 1
-        if room < (len(head) + len(tail) + 1) * SMALL and not alone:
+        if right - left < (len(head) + len(tail) + 1) * SMALL:
             tail = ""
-        if room < len(head) * SMALL and not alone:
+        if right - left < len(head) * SMALL:
             continue
         name = tag("tspan", words(head), class_="t b")
         count = tag("tspan", words(tail), dx=6, class_="t2") if tail else Markup("")
-        parts.append(tag("text", name, count, x=left + 9, y=y, class_="m s"))
+        y = frame.y(step.percent) - 9
+        parts.append(tag("text", name, count, x=left, y=y, class_="m s"))
     return join(*parts)
 
 
 def _titles(climbs: Sequence[Climb], frame: Frame) -> Iterator[Markup]:
-    lefts = [frame.axis.place(climb.begun) for climb in climbs]
-    for climb, left, following in zip(climbs, lefts, [*lefts[1:], frame.right], strict=True):
-        name, texts = climb.short, (phrases.outcome(climb), phrases.cause(climb))
-        long = max(len(text) for text in (name, *texts)) * LETTER
+    for climb, limit in _limits(climbs, frame):
+        left = frame.axis.place(climb.begun)
+        texts = (phrases.outcome(climb), phrases.cause(climb))
+        long = max(len(text) for text in texts) * LETTER
         at_end = climb is climbs[-1] and left + long > frame.right
-        anchor = frame.right if at_end else left
-        end = " e" if at_end else ""
+        anchor, end = (frame.right, " e") if at_end else (left, "")
         colour = "hf" if climb.ending.how is End.REVERTED else "t"
-        yield tag("text", words(name), x=anchor, y=18, class_=f"big {colour}{end}")
-        if at_end or long < following - left:
+        yield tag("text", words(climb.short), x=anchor, y=18, class_=f"big {colour}{end}")
+        if at_end or long < limit - left:
             for text, y in zip(texts, (34, 49), strict=True):
                 yield tag("text", words(text), x=anchor, y=y, class_=f"t2{end}")
 
@@ -245,8 +268,8 @@ _HEIGHTS = {
     Verdict.HEALTHY: (10.0, "good"),
     Verdict.BREACHED: (10.0, "bad"),
     Verdict.UNDECIDED: (5.0, "open"),
-    Verdict.STALE: (1.5, "open"),
-    Verdict.NO_DATA: (1.5, "open"),
+    Verdict.STALE: (1.5, "none"),
+    Verdict.NO_DATA: (1.5, "none"),
 }
 
 
@@ -281,11 +304,8 @@ def _times(frame: Frame, y: float) -> Markup:
     for label in frame.axis.labels(64):
         x = label.place
         parts.append(tag("path", d=path([(x, y - 2), (x, y + 2)]), class_="axis"))
-        if label.day:
-            text = f"{label.text}, {label.day}"
-            parts.append(tag("text", words(text), x=x - 15, y=y + 14, class_="t2 s m"))
-        else:
-            parts.append(tag("text", words(label.text), x=x, y=y + 14, class_="t2 s c m"))
+        parts.append(tag("text", words(label.text), x=x, y=y + 14, class_="t2 s c m"))
+        parts.append(tag("text", words(label.day), x=x, y=y + 27, class_="t3 s c m"))
     return join(*parts)
 
 

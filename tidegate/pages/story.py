@@ -141,7 +141,7 @@ class Curve:
         """Give the newest point that stable sites of the same time could be compared with."""
         pairs = zip(self.points, self.points[1:], strict=False)
         grown = [after for before, after in pairs if after.expected > before.expected]
-        return grown[-1] if grown else self.points[0]
+        return grown[-1] if grown else self.last
 
     @property
     def proved(self) -> Point | None:

@@ -13,7 +13,7 @@ from tidegate.pages.axis import Axis, lay_out
 from tidegate.pages.story import Climb, End, Move, Square, State, Step, Story
 
 GUTTER = 7
-LEAST_SPAN = 22
+LEAST_SPAN = 27
 MOST_LINES = 12
 GLYPHS = {
     State.CANARY: "\u25a0",
@@ -90,19 +90,27 @@ def staircase(story: Story, width: int = 100, *, colour: bool = False, most: int
     if not climbs:
         return one_line(phrases.headline(story), width)
     rungs = sorted({step.percent for climb in climbs for step in climb.steps} | {ZERO})
-    rows = {percent: len(rungs) - rank for rank, percent in enumerate(rungs)}
+    causes = [one_line(phrases.cause(climb)) for climb in climbs]
+    head = 2 if any(causes) else 1
+    rows = {percent: head + len(rungs) - 1 - rank for rank, percent in enumerate(rungs)}
     axis = _axis(climbs, width)
-    canvas = Canvas(width, len(rungs) + 3)
+    canvas = Canvas(width, head + len(rungs) + 2)
     for percent, row in rows.items():
         canvas.put(row, 0, f"{percent}%".rjust(GUTTER - 2), DIM)
         for span in axis.spans:
             blank = "\u2500" if percent == ZERO else "\u00b7 "
             room = int(span.right) - int(span.left) + 1
             canvas.put(row, int(span.left), (blank * room)[:room], DIM)
-    for climb in climbs:
+    columns = [int(axis.place(climb.begun)) for climb in climbs]
+    for climb, cause, column, limit in zip(
+        climbs, causes, columns, [*columns[1:], width + 1], strict=True
+    ):
         _climb(canvas, climb, rows, axis)
-        canvas.put(0, int(axis.place(climb.begun)), _title(climb, climb is climbs[-1]))
-    _times(canvas, axis, len(rungs) + 1)
+        title = one_line(f"{climb.short} {phrases.outcome(climb)}")
+        room = limit - column - 1
+        canvas.put(0, column, title if len(title) <= room else _fitted(climb.short, room))
+        canvas.put(1, column, cause if len(cause) <= room else "", FALL)
+    _times(canvas, axis, head + len(rungs))
     return "\n".join(canvas.lines(colour=colour)).rstrip()
 
 
@@ -111,17 +119,14 @@ def _axis(climbs: Sequence[Climb], width: int) -> Axis:
     return lay_out(times, GUTTER, width - 2, LEAST_SPAN, gap=4)
 
 
-def _title(climb: Climb, is_last: bool) -> str:  # noqa: FBT001 (private)
-    text = f"{climb.short} {phrases.outcome(climb)}"
-    cause = phrases.cause(climb)
-    return one_line(f"{text}, {cause}" if cause and is_last else text)
-
-
 def _climb(canvas: Canvas, climb: Climb, rows: Mapping[Percent, int], axis: Axis) -> None:
-    before = rows[ZERO]
+    before = rows[climb.steps[0].percent]
     for step in climb.steps:
         row, left = rows[step.percent], int(axis.place(step.begun))
-        _riser(canvas, left, before, row, RISE)
+        if step is climb.steps[0]:
+            canvas.put(rows[ZERO], left, "\u2534", DIM)
+        else:
+            _riser(canvas, left, before, row, RISE)
         _plateau(canvas, step, row, axis)
         _pauses(canvas, climb, step, row, axis)
         canvas.put(row, left, phrases.GLYPHS[step.move], RISE)
@@ -189,7 +194,7 @@ def grid(sites: Story | Mapping[str, State], width: int = 100, *, colour: bool =
     lines = []
     for name, cells in groups.items():
         for start in range(0, len(cells), room):
-            head = one_line(name, label - 1).ljust(label) if start == 0 else " " * label
+            head = _fitted(name, label - 1).ljust(label) if start == 0 else " " * label
             lines.append(head + _row(cells[start : start + room], colour=colour))
     return "\n".join([*(line.rstrip() for line in lines), _legend(squares, each)])
 
@@ -224,6 +229,10 @@ def _condensed(states: Sequence[State], each: int) -> Sequence[State]:
 def _label_width(groups: Iterable[str]) -> int:
     longest = max((len(name) for name in groups), default=0)
     return min(longest, 24) + 2 if longest else 0
+
+
+def _fitted(text: str, room: int) -> str:
+    return one_line(text)[: max(0, room)]
 
 
 def _row(cells: Sequence[State], *, colour: bool) -> str:
