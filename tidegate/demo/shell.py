@@ -1,5 +1,6 @@
 """What a person can ask of the demo: the story, to go on, to serve."""
 
+import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from tidegate.demo.story import (
     MODEL,
     TICK,
     Demo,
+    is_over,
     open_demo,
     prepare,
     tell_story,
@@ -49,7 +51,11 @@ def story(words: Words, now: datetime, screen: Screen) -> None:
     calm_collector()
     demo, api = open_demo(workspace, told, screen)
     with api:
-        tell_story(demo)
+        if is_over(demo):
+            demo.live(demo.story.clock)
+            screen.tell("the story is over already; `tidegate demo --fresh` tells it again")
+        else:
+            tell_story(demo)
     _summary(demo)
     _hand_over(demo)
 
@@ -134,19 +140,20 @@ def _hand_over(demo: Demo) -> None:
     for key, value in (("user.name", name), ("user.email", mail)):
         checkout.git.run("config", key, value)
     folder = demo.workspace.folder
+    me = sys.argv[0] if sys.argv[0].endswith("bin/tidegate") else "tidegate"
     demo.screen.tell("")
     demo.screen.tell(f"the repository is {folder}/origin.git, your checkout {folder}/fleet; try:")
     for line in _TRY:
-        demo.screen.tell("  " + line.format(folder=folder, edge=EDGE, model=MODEL))
+        demo.screen.tell("  " + line.format(me=me, folder=folder, edge=EDGE, model=MODEL))
 
 
 _TRY = (
-    "tidegate status -C {folder}/fleet",
-    "tidegate promote {model}/4 --env {edge} -C {folder}/fleet --push --reason 'try version 4'",
-    "tidegate demo --dir {folder} --resume --hours 6      # fleet and reconciler go on",
-    "tidegate set-percent {model} 50 --env {edge} -C {folder}/fleet --push --reason 'hurry'",
-    "tidegate demo --dir {folder} --resume --break plant-0042",
-    "tidegate demo --dir {folder} --serve                 # then, beside it: tidegate reconcile",
+    "{me} status -C {folder}/fleet",
+    "{me} promote {model}/4 --env {edge} -C {folder}/fleet --push --reason 'try version 4'",
+    "{me} demo --dir {folder} --resume --hours 6      # fleet and reconciler go on",
+    "{me} set-percent {model} 50 --env {edge} -C {folder}/fleet --push --reason 'hurry'",
+    "{me} demo --dir {folder} --resume --break plant-0042",
+    "{me} demo --dir {folder} --serve                 # then, beside it: {me} reconcile",
 )
 
 
