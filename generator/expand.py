@@ -8,7 +8,9 @@ from generator.changes import Tree, blob_id
 from generator.cohort import canary_sites
 from generator.errors import InputError, Problem
 from generator.layout import RepoPath
+from generator.model.cohort import Cohort
 from generator.model.environment import Kind
+from generator.model.percent import ZERO
 from generator.model.rollout import Rollout
 from generator.model.site import Site
 from generator.render import helm, kustomize
@@ -27,19 +29,29 @@ def assign(repository: Repository, rollout: Rollout) -> Mapping[str, str]:
     """Say which release each present site should run; empty before the baseline.
 
     For edge environments; in the cloud every site holds both releases and traffic is split.
+
+    Raises:
+        InputError: The canary is out and its draw is missing, invalid or of another rollout.
     """
     if not rollout.stable:
         return {}
     sites = [site.id for site in repository.sites(rollout.environment)]
-    cohort = repository.cohort(rollout.environment, rollout.model)
-    if cohort is not None and rollout.canary and cohort.rollout != rollout.id:
-        path = layout.cohort(rollout.environment, rollout.model)
-        hint = "run the promotion again, or git revert the hand edit"
-        raise InputError(
-            f"this draw is of {cohort.rollout!r}, not {rollout.id!r}", file=path, hint=hint
-        )
-    canary = canary_sites(rollout, cohort, sites)
+    if not rollout.canary or rollout.percent == ZERO:
+        return dict.fromkeys(sites, rollout.stable)
+    canary = canary_sites(rollout, _draw(repository, rollout), sites)
     return {site: rollout.canary if site in canary else rollout.stable for site in sites}
+
+
+def _draw(repository: Repository, rollout: Rollout) -> Cohort:
+    cohort = repository.cohort(rollout.environment, rollout.model)
+    path = layout.cohort(rollout.environment, rollout.model)
+    hint = "restore it from the commit that started the rollout, or revert the rollout"
+    if cohort is None:
+        raise InputError("the draw of this rollout is missing", file=path, hint=hint)
+    if cohort.rollout != rollout.id:
+        text = f"this draw is of {cohort.rollout!r}, not {rollout.id!r}"
+        raise InputError(text, file=path, hint=hint)
+    return cohort
 
 
 def expand(repository: Repository, environment: str, model: str) -> Expansion:

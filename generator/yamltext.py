@@ -111,8 +111,9 @@ def set_scalar(text: str, key: str, scalar: str, *, before: str = "", after: str
         result = text[:start] + scalar + text[end:]
     else:
         place = _place(text, entries, before, after)
-        result = f"{text[:place]}{key}: {scalar}\n{text[place:]}"
-    _prove(text, result, key, yaml.load(scalar, Loader=yaml.CSafeLoader))
+        head = text[:place] if text[:place].endswith("\n") or not place else f"{text[:place]}\n"
+        result = f"{head}{key}: {scalar}\n{text[place:]}"
+    _prove(text, result, key, _load(scalar))
     return result
 
 
@@ -135,7 +136,10 @@ def delete_key(text: str, key: str) -> str:
 
 
 def _top(text: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
-    root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    try:
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError("the document is not YAML") from error
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise ValueError("the document is not a block mapping")
     return {name.value: (name, value) for name, value in root.value}
@@ -158,9 +162,16 @@ def _place(
 
 
 def _prove(old: str, new: str, key: str, value: object) -> None:
-    expected = yaml.load(old, Loader=yaml.CSafeLoader)
+    expected = _load(old)
     expected.pop(key, None)
     if value is not None:
         expected[key] = value
-    if yaml.load(new, Loader=yaml.CSafeLoader) != expected:
+    if _load(new) != expected:
         raise ValueError(f"setting {key!r} would change more than that; edit the file by hand")
+
+
+def _load(text: str) -> Any:  # noqa: ANN401 (whatever a person wrote)
+    try:
+        return yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise ValueError("with this value the document would not be YAML") from error

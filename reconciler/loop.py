@@ -10,13 +10,14 @@ import random
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
 from generator.changes import ChangeSet, Committed, Outcome, Refused, Stale
-from generator.errors import InputError, RemoteError
+from generator.errors import InputError, RemoteError, TidegateError
 from generator.repository import Repository
 from reconciler.outlook import Memory, Query
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
@@ -49,12 +50,14 @@ class Done:
         commit: The commit that landed, or "".
         trouble: Why none did although one should have, or "".
         lost: Somebody else was faster every time.
+        bug: What should not have happened; other rollouts went on.
     """
 
     passed: Pass
     commit: str = ""
     trouble: str = ""
     lost: bool = False
+    bug: Exception | None = None
 
     def say(self) -> str:
         """Write one line for a person."""
@@ -102,7 +105,13 @@ def once(
     repository = remote.repository()
     done: list[Done] = []
     for environment, model in repository.rollouts():
-        one = _line(remote, repository, (environment, model), connect, now, memory, sleep)
+        try:
+            one = _line(remote, repository, (environment, model), connect, now, memory, sleep)
+        except TidegateError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a bug in one line must not stop a revert in another)
+            text = f"this is a bug in tidegate: {type(error).__name__}: {error}"
+            one = Done(Pass(environment, model), trouble=text, bug=error)
         done.append(one)
         if one.commit or one.lost:
             repository = remote.repository()
@@ -178,7 +187,10 @@ class Loop:
             return
         for one in done:
             level = "error" if one.trouble else "info"
-            yield _entry(now, level, text=one.say(), commit=one.commit, trouble=one.trouble)
+            trace = "".join(traceback.format_exception(one.bug)) if one.bug else ""
+            yield _entry(
+                now, level, text=one.say(), commit=one.commit, trouble=one.trouble, trace=trace
+            )
 
 
 def _entry(now: datetime, level: str, **words: str) -> str:

@@ -103,7 +103,7 @@ class Situation:
         rollout: What Git says.
         verdicts: What the evidence says, one per objective; empty when nothing was judged.
         adoption: How far the canary sites are.
-        since: Commit time of the present step.
+        since: When the present step was taken, or seen by the reconciler.
         soaked: Time with data since then.
         now: UTC.
     """
@@ -165,10 +165,12 @@ def _stopped(situation: Situation) -> Decision | None:
 def _overdue(situation: Situation) -> Decision | None:
     rollout = situation.rollout
     waited = situation.now - situation.since
-    if waited <= rollout.deadline or _passes(situation):
+    # What waits for nothing but time, or for a person, is not overdue.
+    missing = _unproven(situation) or _adopted(situation)
+    if waited <= rollout.deadline or missing is None:
         return None
     why = f"{say_span(waited)} at {rollout.percent}%, deadline {say_span(rollout.deadline)}"
-    why += f"; {situation.say()}"
+    why += f"; {missing.why}"
     match rollout.on_deadline:
         case OnDeadline.REVERT:
             return Revert("deadline", why)
@@ -178,7 +180,7 @@ def _overdue(situation: Situation) -> Decision | None:
             return Hold("deadline", why, None, _command(rollout, "revert"))
 
 
-def _unproven(situation: Situation) -> Decision | None:
+def _unproven(situation: Situation) -> Hold | None:
     if _passes(situation):
         return None
     until = situation.since + situation.rollout.deadline
@@ -193,7 +195,7 @@ def _passes(situation: Situation) -> bool:
     return situation.verdict is Verdict.HEALTHY or at_top
 
 
-def _adopted(situation: Situation) -> Decision | None:
+def _adopted(situation: Situation) -> Hold | None:
     adoption = situation.adoption
     if adoption.reachable and adoption.serving >= LEAST_ADOPTED * adoption.reachable:
         return None

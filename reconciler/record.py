@@ -7,7 +7,9 @@ other, are everything the judge has seen, so every past decision can be replayed
 
 import gzip
 import hashlib
+import io
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +28,11 @@ from reconciler.analysis import Code, ObjectiveVerdict, overall
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert, Situation
 
 HISTORY = "history"
+SEEN = "seen"
 UNCOMPARED = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE, Code.NOT_COMPARED}
-MOST_RECORDING_BYTES = 64 * 1024 * 1024
+MOST_RECORDING_BYTES = 2**30
+MOST_COMMITS = 500
+RESTORE = "evidence is append-only: restore the file from the commit that wrote it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,17 @@ class Chain:
         return read_time(self.entries[-1]["through"]) if self.entries else None
 
     @property
+    def seen(self) -> Mapping[str, datetime]:
+        """Say when the reconciler first saw a person's step, by commit."""
+        told = [(one["step"], read_time(one["at"])) for one in self.entries if one.get("step")]
+        return dict(reversed(told))
+
+    @property
+    def asked(self) -> Mapping[str, Sequence[str]] | None:
+        """Give what is asked of the metrics API, by objective; None where that is not told."""
+        return self.entries[0].get("asked") if self.entries else None
+
+    @property
     def share(self) -> tuple[float, float] | None:
         """Give the share of (canary, stable) sites that reported before; None if none did."""
         share = float(self.entries[0]["reportingShare"]) if self.entries else 0.0
@@ -71,23 +87,56 @@ def read_chain(tree: Tree, rollout: Rollout) -> Chain:
     lines: list[recording.Line] = []
     digest = ""
     for number, path in enumerate(paths):
-        entry = _read_entry(path, data[path], number, digest)
+        entry = _read_entry(path, data[path], number)
+        if (entry["number"], entry["previous"]) != (number, digest):
+            odd = _not_as_written(tree, under, {one: _sha256(data[one]) for one in paths})
+            text = "the chain of evidence is broken here"
+            raise InputError(text, file=next(iter(odd), path), hint=RESTORE)
         lines.extend(_read_recording(layout.recording(path), data, entry))
         entries.append(entry)
         digest = _sha256(data[path])
     return Chain(tuple(entries), paths, tuple(lines), digest)
 
 
-def _read_entry(path: RepoPath, data: bytes, number: int, before: str) -> Mapping[str, Any]:
+def _read_entry(path: RepoPath, data: bytes, number: int) -> Mapping[str, Any]:
     try:
-        entry = json.loads(data)
-        numbers = entry["number"], entry["previous"]
+        entry = dict(json.loads(data))
+        _check_entry(entry, number)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError("not a piece of evidence", file=path) from error
-    if numbers != (number, before):
-        hint = "evidence is append-only: restore the file from the commit that wrote it"
-        raise InputError("the chain of evidence is broken here", file=path, hint=hint)
-    return dict(entry)
+        raise InputError("not a piece of evidence", file=path, hint=RESTORE) from error
+    return entry
+
+
+def _check_entry(entry: Mapping[str, Any], number: int) -> None:
+    for key in ("through", "at"):
+        read_time(entry[key])
+    for key, kind in (("number", int), ("previous", str), ("recording", str)):
+        if type(entry[key]) is not kind:
+            raise TypeError(f"{key} is of another type")
+    if number == 0 and not 0 <= entry["reportingShare"] <= 1:
+        raise ValueError("a share lies between 0 and 1")
+
+
+def check_newest(tree: Tree, chain: Chain) -> None:
+    """Compare the newest document, which no later one vouches for, with its commit's trailer.
+
+    Raises:
+        InputError: No commit wrote it just so.
+    """
+    if not chain.paths:
+        return
+    path = chain.paths[-1]
+    if _not_as_written(tree, path, {path: chain.digest}):
+        raise InputError("no commit wrote this evidence as it stands", file=path, hint=RESTORE)
+
+
+def _not_as_written(
+    tree: Tree, under: RepoPath, digests: Mapping[RepoPath, str]
+) -> Sequence[RepoPath]:
+    """List the documents that differ from what the trailers of their commits say."""
+    commits = tree.log((under,), MOST_COMMITS, every_parent=True)
+    told = {one.trailers.get("Evidence") for one in commits}
+    return [path for path, digest in digests.items() if f"{path}@{digest}" not in told]
 
 
 def _read_recording(
@@ -95,16 +144,17 @@ def _read_recording(
 ) -> Iterable[recording.Line]:
     try:
         text = _gunzip(data[path])
-    except (KeyError, OSError, EOFError, ValueError) as error:
-        raise InputError("the recording is missing or damaged", file=path) from error
+    except (KeyError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError("the recording is missing or damaged", file=path, hint=RESTORE) from error
     if _sha256(text) != entry["recording"]:
-        raise InputError("the recording is not the one that was judged", file=path)
+        raise InputError("the recording is not the one that was judged", file=path, hint=RESTORE)
     for number, line in enumerate(text.splitlines(), 1):
         yield recording.parse(line, path, number)
 
 
 def _gunzip(data: bytes) -> bytes:
-    text = gzip.decompress(data)
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
+        text = packed.read(MOST_RECORDING_BYTES + 1)
     if len(text) > MOST_RECORDING_BYTES:
         raise ValueError("too large")
     return text
@@ -116,6 +166,9 @@ def history(
     share: float,
     through: datetime,
     now: datetime,
+    *,
+    step: str = "",
+    asked: Mapping[str, Sequence[str]] | None = None,
 ) -> Attached:
     """Freeze what sites did before a rollout as evidence 0000.
 
@@ -125,14 +178,38 @@ def history(
         share: Share of sites that reported, 0..1.
         through: End of the history, the last tick before the promotion.
         now: UTC.
+        step: Commit of the present step, which is seen herewith.
+        asked: What is asked of the metrics API, by objective.
     """
-    document = {
+    document: dict[str, Any] = {
         "decision": HISTORY,
         "at": write_time(now),
         "through": write_time(through),
         "reportingShare": round(share, 6),
+        "step": step,
     }
+    if asked is not None:
+        document["asked"] = {name: list(texts) for name, texts in asked.items()}
     return _attach(rollout, Chain(), HISTORY, document, lines, "")
+
+
+def seen(rollout: Rollout, chain: Chain, step: str, now: datetime) -> Attached:
+    """Write down when a person's step was seen: from then on its time counts.
+
+    Args:
+        rollout: The rollout at that step.
+        chain: The evidence so far, not empty.
+        step: Commit of the step.
+        now: UTC.
+    """
+    document = {
+        "decision": SEEN,
+        "at": write_time(now),
+        "through": chain.entries[-1]["through"],
+        "step": step,
+        "percent": str(rollout.percent),
+    }
+    return _attach(rollout, chain, SEEN, document, (), "")
 
 
 def decided(

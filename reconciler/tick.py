@@ -1,8 +1,8 @@
 """One pass over one rollout: look, decide, change. Doors and clock are arguments.
 
 The order of what may be done in one pass: harm first; then what a person asked for and the
-pointers do not show yet; then the history that has to be frozen; then the next step. At most
-one commit a pass, computed on one commit and landed only on it.
+pointers do not show yet; then the history that has to be frozen; then that a person's step was
+seen; then the next step. At most one commit a pass, computed on one commit and landed only on it.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,12 @@ from typing import Any
 from generator import layout
 from generator.changes import ChangeSet
 from generator.errors import InputError, RemoteError
-from generator.expand import differences
+from generator.expand import differences, pointers
 from generator.intents.ledger import entry, with_entry
 from generator.intents.moves import Attached, complete, expand_pointers, revert, set_percent
-from generator.intents.words import Asked
+from generator.intents.words import Asked, title, trailers
+from generator.model.config import Rejection
+from generator.model.rollout import Rollout
 from generator.model.spans import write_span
 from generator.repository import Repository
 from reconciler import record
@@ -24,6 +26,7 @@ from reconciler.outlook import Memory, Outlook, Query, look
 from reconciler.policy import Advance, Decision, Hold, Revert
 
 BOT = Asked()
+MOST_EDITS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,11 @@ def _run(
     if isinstance(outlook.decision, Revert):
         return replace(done, change=_revert(repository, outlook, now))
     if not _is_expanded(repository, environment, model, memory):
-        return _follow(repository, done)
+        return _follow(repository, done, now)
     if outlook.opening is not None:
         return replace(done, change=_freeze(repository, outlook, now))
+    if outlook.unseen and outlook.chain.entries:
+        return replace(done, change=_see(repository, outlook, now))
     if isinstance(outlook.decision, Advance):
         return replace(done, change=_advance(repository, outlook))
     return done
@@ -100,52 +105,137 @@ def _is_expanded(repository: Repository, environment: str, model: str, memory: M
     return True
 
 
-def _follow(repository: Repository, done: Pass) -> Pass:
+def _follow(repository: Repository, done: Pass, now: datetime) -> Pass:
     """Expand what a changed percent, shard or rollout explains; hold on anything else."""
-    environment, model, tree = done.environment, done.model, repository.tree
-    pointers = f"{layout.SITES}/{environment}/*/{model}/**"
-    touched = tree.log((pointers,), 1)
-    then = Repository(tree.at(touched[0].id)) if touched else None
-    if then is None or differences(then, environment, model):
-        name = touched[0].id[:12] if touched else "no commit"
-        why = f"the pointers were changed by hand in {name}"
-        command = f"tidegate expand {model} --env {environment}, or git revert {name}"
-        hold = Hold("hand-edit", why, None, command)
-        return replace(done, decision=hold, trouble=f"{why}: {command}")
-    paths = (layout.rollout(environment, model), layout.shards(environment) + "/**")
-    author = tree.log(paths, 1)
-    asked = Asked(by=author[0].author if author else "")
-    before = then.rollout(environment, model)
-    change = expand_pointers(repository, environment, model, asked, before)
+    environment, model, outlook = done.environment, done.model, done.outlook
+    before = _last_expanded(repository, environment, model)
+    by_hand = _by_hand(repository, before, environment, model)
+    if by_hand is not None:
+        return replace(done, decision=by_hand, trouble=f"{by_hand.why}: {by_hand.command}")
+    assert before is not None and outlook is not None  # noqa: S101, PT018 (by hand otherwise)
+    then = before.rollout(environment, model)
+    asked = _asked(repository, then)
+    change = expand_pointers(repository, environment, model, asked, then)
+    if change is not None and outlook.unseen and outlook.chain.entries:
+        change = _with(change, record.seen(outlook.rollout, outlook.chain, outlook.unseen, now))
     return replace(done, change=change)
+
+
+def _last_expanded(repository: Repository, environment: str, model: str) -> Repository | None:
+    """Find the newest commit at which the pointers were what the files asked for."""
+    paths = (
+        layout.rollout(environment, model),
+        layout.cohort(environment, model),
+        layout.environment(environment),
+        f"{layout.shards(environment)}/**",
+        f"{layout.RELEASES}/{environment}/{model}/**",
+        _pointers(environment, model),
+    )
+    for commit in repository.tree.log(paths, MOST_EDITS):
+        then = Repository(repository.tree.at(commit.id))
+        try:
+            if not differences(then, environment, model):
+                return then
+        except InputError:
+            continue
+    return None
+
+
+def _pointers(environment: str, model: str) -> str:
+    return f"{layout.SITES}/{environment}/*/{model}/**"
+
+
+def _by_hand(
+    repository: Repository, before: Repository | None, environment: str, model: str
+) -> Hold | None:
+    """Say which edit since then only tidegate may make; None when there is none."""
+    found = None if before is None else _machine(before, environment, model)
+    for what, path, value in _machine(repository, environment, model):
+        if found is None or (what, path, value) not in found:
+            commits = repository.tree.log((path,), 1)
+            name = commits[0].id[:12] if commits else "no commit"
+            command = f"tidegate expand {model} --env {environment}, or git revert {name}"
+            return Hold("hand-edit", f"{what} changed by hand in {name}", None, command)
+    if not repository.sites(environment):
+        (commit, *_) = repository.tree.log((f"{layout.shards(environment)}/**",), 1)
+        why = f"no site is left since {commit.id[:12]}, and following that would delete everything"
+        return Hold("no-sites", why, None, f"git revert {commit.id[:12]}")
+    return None
+
+
+def _machine(
+    repository: Repository, environment: str, model: str
+) -> tuple[tuple[str, str, object], ...]:
+    """Give all but percent and sites that pointers follow from, and what it is called."""
+    tree, rollout = repository.tree, repository.rollout(environment, model)
+    files, draw = layout.rollout(environment, model), layout.cohort(environment, model)
+    folders = tuple(
+        layout.release(environment, model, name)
+        for name in (rollout.stable, rollout.canary)
+        if name
+    )
+    lines = (rollout.stable, rollout.canary, rollout.id)
+    settings = repository.environment(environment).settings
+    return (
+        ("the pointers were", _pointers(environment, model), pointers(tree, environment, model)),
+        ("stable, canary or rollout were", files, lines),
+        ("the draw was", draw, tree.id(draw)),
+        ("the columns under settings were", layout.environment(environment), settings),
+        *((f"the release {name} was", f"{name}/**", tree.ids(name)) for name in folders),
+    )
+
+
+def _asked(repository: Repository, before: Rollout) -> Asked:
+    """Name the person whose edit is followed, and the commit."""
+    environment, model = before.environment, before.model
+    is_step = repository.rollout(environment, model).percent != before.percent
+    shards = f"{layout.shards(environment)}/**"
+    path = layout.rollout(environment, model) if is_step else shards
+    commits = repository.tree.log((path,), 1)
+    if not commits:
+        return BOT
+    return Asked(commits[0].author, f"follows {commits[0].id[:12]}")
 
 
 def _freeze(repository: Repository, outlook: Outlook, now: datetime) -> ChangeSet:
     opening, rollout = outlook.opening, outlook.rollout
     assert opening is not None  # noqa: S101 (narrowed by the caller)
-    attached = record.history(rollout, opening.lines, opening.share, opening.through, now)
+    attached = record.history(
+        rollout,
+        opening.lines,
+        opening.share,
+        opening.through,
+        now,
+        step=outlook.unseen,
+        asked=opening.asked,
+    )
     sites = max(len(getattr(one, "sites", ())) for one in opening.lines)
     what = f"froze the history of {sites} sites" if sites else "no history: the fleet is new"
-    subject = f"{rollout.model} {rollout.environment}: {what}"
-    return only_files(repository, outlook, attached, subject)
+    return _only_files(repository, outlook, attached, what)
 
 
-def only_files(
-    repository: Repository, outlook: Outlook, attached: Attached, subject: str
+def _see(repository: Repository, outlook: Outlook, now: datetime) -> ChangeSet:
+    attached = record.seen(outlook.rollout, outlook.chain, outlook.unseen, now)
+    what = f"the time at {outlook.rollout.percent}% counts from now"
+    return _only_files(repository, outlook, attached, what)
+
+
+def _only_files(
+    repository: Repository, outlook: Outlook, attached: Attached, what: str
 ) -> ChangeSet:
     """Make a change set that moves nothing."""
-    from_words = _words(repository, outlook)
-    return ChangeSet(
-        repository.tree.commit, attached.files, subject, "", (*from_words, *attached.trailers)
-    )
-
-
-def _words(repository: Repository, outlook: Outlook) -> tuple[tuple[str, str], ...]:
-    from generator.intents.words import trailers  # placed here until the sketch settles
-
-    rollout = outlook.rollout
+    rollout, tree = outlook.rollout, repository.tree
     release = repository.release(rollout.environment, rollout.model, rollout.canary)
-    return trailers(repository.tree, rollout, rollout, release)
+    words = trailers(tree, rollout, rollout, release)
+    return _with(ChangeSet(tree.commit, {}, f"{title(rollout)}: {what}", "", words), attached)
+
+
+def _with(change: ChangeSet, attached: Attached) -> ChangeSet:
+    return replace(
+        change,
+        files={**change.files, **attached.files},
+        trailers=(*change.trailers, *attached.trailers),
+    )
 
 
 def _advance(repository: Repository, outlook: Outlook) -> ChangeSet | None:
@@ -164,11 +254,20 @@ def _revert(repository: Repository, outlook: Outlook, now: datetime) -> ChangeSe
     evidence = next(path for path in attached.files if path.endswith(".json"))
     release = repository.release(rollout.environment, rollout.model, rollout.canary)
     added = entry(release, rollout.id, decision.why, evidence, now)
-    ledger = {layout.REJECTED: with_entry(repository, added)}
     if decision.code != "deadline":
-        attached = replace(attached, files={**attached.files, **ledger})
+        attached = _reject(repository, attached, added)
     why = _short(outlook, decision)
     return revert(repository, rollout.environment, rollout.model, BOT, attached, why)
+
+
+def _reject(repository: Repository, attached: Attached, added: Rejection) -> Attached:
+    try:
+        ledger = {layout.REJECTED: with_entry(repository, added)}
+    except InputError as error:
+        # The ledger belongs to all rollouts; damaged, it must not keep this one from its revert.
+        body = f"{attached.body}\nnot on the ledger, which cannot be read: {error.problems[0]}"
+        return replace(attached, body=body)
+    return replace(attached, files={**attached.files, **ledger})
 
 
 def _short(outlook: Outlook, decision: Revert) -> str:

@@ -28,8 +28,11 @@ COMMANDS = {
     "demo": "Show the whole job on this machine in a minute.",
 }
 
-# What a person can mend on this machine: permissions and space.
-_MACHINE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+# What a person can mend on this machine: permissions, space, and a path that cannot be.
+_MACHINE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+)
 
 
 class Lazy(click.Group):

@@ -105,7 +105,7 @@ def _name(passed: Pass, rollout: Rollout) -> str:
     match passed.decision:
         case Revert():
             return "Reverting"
-        case Hold("paused"):
+        case _ if rollout.phase is Phase.PAUSED:
             return "Paused"
         case Hold("soak") | Advance() | None:
             return "Progressing"

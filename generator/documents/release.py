@@ -35,8 +35,12 @@ def freeze(
     """
     config_digest = files_digest(copied)
     digest = _digest(environment, model, version, image, config_digest)
-    name = f"v{version.version}-{digest.removeprefix('sha256:')[:8]}"
+    name = _name(version, digest)
     return Release(name, model, environment, version, image, config_digest, digest, source_commit)
+
+
+def _name(version: ModelVersion, digest: str) -> str:
+    return f"v{version.version}-{digest.removeprefix('sha256:')[:8]}"
 
 
 def recompute(release: Release) -> str:
@@ -110,11 +114,11 @@ def read_release(file: str, data: bytes) -> Release:
         version=pins.value("number", str, "", required=True),
         model_id=pins.value("modelId", str, ""),
         run_id=pins.value("runId", str, ""),
-        created_ms=pins.number("created", int, 0, required=True),
+        created_ms=pins.number("created", whole, 0, required=True),
         uri=pins.value("uri", str, "", required=True),
         digest=pins.value("digest", str, "", required=True),
         files=pins.number("files", whole, 0),
-        size_bytes=pins.number("bytes", int, 0),
+        size_bytes=pins.number("bytes", whole, 0),
         asked=pins.value("asked", str, ""),
     )
     build = partial(
@@ -137,6 +141,7 @@ def _build(version: "partial[ModelVersion]", **fields: str) -> Release:
     release = Release(version=version(), **fields)
     if recompute(release) != release.digest:
         raise ValueError("the digest is not that of the pins: a release never changes")
-    if not release.digest.startswith(f"sha256:{release.id.rpartition('-')[2]}"):
-        raise ValueError("the release id is not the beginning of its digest")
+    name = _name(release.version, release.digest)
+    if release.id != name:
+        raise ValueError(f"the release id is not {name}, which follows from its pins")
     return release

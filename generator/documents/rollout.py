@@ -1,5 +1,6 @@
 """`rollouts/<env>/<model>.yaml` and its cohort file."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
@@ -22,6 +23,7 @@ from generator.model.spans import parse_span
 from generator.yamltext import Row, dump
 
 E = TypeVar("E", bound=StrEnum)
+_ATTEMPT = r"v[0-9]{1,9}-[0-9a-f]{8}-[1-9][0-9]{0,8}"
 
 
 def read_rollout(file: str, data: bytes, environment: str, model: str) -> Rollout:
@@ -35,16 +37,21 @@ def read_rollout(file: str, data: bytes, environment: str, model: str) -> Rollou
     top.constant("model", model)
     top.constant("environment", environment)
     percent = top.number("percent", Percent.parse, ZERO, required=True)
+    stable = top.value("stable", check_release, "")
     canary = top.value("canary", check_release, "")
     phase = top.value("phase", choice(Phase), None)
+    name = top.value("rollout", _rollout_id(environment, model), "", required=bool(canary))
     _check_percent(top, percent, canary, phase)
+    if (canary or phase) and not top.has("stable"):
+        # Without this, every pointer of the line would go.
+        top.report("the key 'stable' is missing", None, "only a model without a baseline has none")
     build = partial(
         Rollout,
         model=model,
         environment=environment,
-        stable=top.value("stable", check_release, ""),
+        stable=stable,
         canary=canary,
-        id=top.value("rollout", str, ""),
+        id=name,
         percent=percent,
         steps=top.numbers("steps", Percent.parse) or STEPS,
         advance=top.value("advance", choice(Advance), Advance.AUTOMATIC),
@@ -59,6 +66,18 @@ def read_rollout(file: str, data: bytes, environment: str, model: str) -> Rollou
     )
     top.close()
     return document.finish(build)
+
+
+def _rollout_id(environment: str, model: str) -> Callable[[str], str]:
+    grammar = re.compile(f"{re.escape(f'{environment}-{model}-')}{_ATTEMPT}", re.ASCII)
+
+    def parse(text: str) -> str:
+        if not grammar.fullmatch(text):
+            example = f"{environment}-{model}-v13-3f9a1c2b-1"
+            raise ValueError(f"{text[:80]!r} is not a rollout id such as {example}")
+        return text
+
+    return parse
 
 
 def _soak_from(top: Fields) -> dict[Percent, timedelta]:

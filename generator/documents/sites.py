@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import yaml
@@ -26,23 +28,20 @@ def read_shard(file: str, data: bytes, stem: str) -> tuple[Site, ...]:
     document = Document(file, data)
     if not isinstance(document.root, yaml.SequenceNode):
         raise InputError("a site file is one list of sites", file=file, line=1)
-    sites: list[Site] = []
-    keys: set[frozenset[str]] = set()
+    rows: list[tuple[yaml.Node, Site]] = []
     for node in document.root.value:
-        row = Fields(document, node)
-        found = _read_row(document, row, node, stem)
+        found = _read_row(document, Fields(document, node), node, stem)
         if found is not None:
-            sites.append(found)
-            keys.add(frozenset(("region", "hardware", *found.labels)))
-    _check_rows(document, sites, keys)
-    return document.finish(lambda: tuple(sites))
+            rows.append((node, found))
+    _check_rows(document, rows)
+    return document.finish(lambda: tuple(site for _, site in rows))
 
 
 def _read_row(document: Document, row: Fields, node: yaml.Node, stem: str) -> Site | None:
     before = len(document.problems)
     known = {name: row.value(name, str, "", required=True) for name in COLUMNS}
     labels = {name: row.scalar(value, check_value, "", name) for name, value in row.rest(*COLUMNS)}
-    if len(document.problems) > before:
+    if len(document.problems) > before or not isinstance(node, yaml.MappingNode):
         return None
     try:
         return Site(labels=labels, shard=stem, **known)
@@ -51,15 +50,16 @@ def _read_row(document: Document, row: Fields, node: yaml.Node, stem: str) -> Si
         return None
 
 
-def _check_rows(document: Document, sites: Sequence[Site], keys: set[frozenset[str]]) -> None:
-    if len(sites) > SHARD_SIZE:
-        document.report(document.root, f"{len(sites)} sites, {SHARD_SIZE} at most in one file")
-    if len(keys) > 1:
-        document.report(document.root, "every site of a file must have the same columns")
+def _check_rows(document: Document, rows: Sequence[tuple[yaml.Node, Site]]) -> None:
+    if len(rows) > SHARD_SIZE:
+        document.report(document.root, f"{len(rows)} sites, {SHARD_SIZE} at most in one file")
+    odd = [node for node, site in rows if site.labels.keys() != rows[0][1].labels.keys()]
+    if odd:
+        document.report(odd[0], "every site of a file must have the same columns")
     seen: set[str] = set()
-    for site in sites:
+    for node, site in rows:
         if site.id in seen:
-            document.report(document.root, f"site {site.id!r} is listed twice")
+            document.report(node, f"site {site.id!r} is listed twice")
         seen.add(site.id)
 
 
@@ -69,26 +69,65 @@ def write_shard(sites: Iterable[Site]) -> bytes:
 
 
 def append_rows(text: str, sites: Iterable[Site]) -> str:
-    """Add sites below the last row of a file that a person owns."""
-    body = "" if not text.strip() or text.strip() == "[]" else text.rstrip("\n") + "\n"
-    return body + write_shard(sites).decode("ascii")
+    """Add sites below the last row of a file that a person owns.
+
+    Raises:
+        InputError: It is not written one site a line.
+    """
+    lines = write_shard(sites).decode("ascii")
+    root = yaml.compose(text, Loader=yaml.CSafeLoader)
+    if not isinstance(root, yaml.SequenceNode):
+        return lines
+    if not root.value:
+        start, stop = root.start_mark.index, root.end_mark.index
+        return f"{text[:start]}{lines.rstrip()}{text[stop:]}" if text[stop:] else lines
+    place = _spans(text, root)[-1][1]
+    head = text[:place] if text[:place].endswith("\n") else f"{text[:place]}\n"
+    return f"{head}{textwrap.indent(lines, ' ' * root.start_mark.column)}{text[place:]}"
 
 
 def remove_rows(text: str, ids: frozenset[str]) -> str:
-    """Take rows out of a file that a person owns, leaving the other bytes alone."""
+    """Take rows out of a file that a person owns, leaving the other bytes alone.
+
+    Raises:
+        InputError: It is not written one site a line.
+    """
     root = yaml.compose(text, Loader=yaml.CSafeLoader)
     if not isinstance(root, yaml.SequenceNode):
         return text
-    starts = [node.start_mark.index for node in root.value]
-    lines = [text.rfind("\n", 0, start) + 1 for start in starts] + [len(text)]
-    if root.flow_style and ids:
-        raise ValueError("the site file is not written one site a line; remove the row by hand")
-    kept = [text[: lines[0]]]
-    for node, start, stop in zip(root.value, lines, lines[1:], strict=False):
-        if not ids & {_id_of(node)}:
-            kept.append(text[start:stop])
-    result = "".join(kept)
-    return result if len(kept) > 1 else result + "[]\n"
+    spans = _spans(text, root)
+    gone = [_id_of(node) in ids for node in root.value]
+    kept, position = "", 0
+    for (start, stop), goes in zip(spans, gone, strict=True):
+        kept += text[position : start if goes else stop]
+        position = stop
+    if gone and all(gone):
+        first = spans[0][0]
+        return f"{text[:first]}[]\n{kept[first:]}{text[position:]}"
+    return kept + text[position:]
+
+
+def _spans(text: str, root: yaml.SequenceNode) -> list[tuple[int, int]]:
+    """Find the whole lines of each row; comments between rows belong to none."""
+    if root.flow_style and root.value:
+        hint = "write each as a line of its own, as in: - {id: ...}"
+        raise InputError("the site file is not written one site a line", hint=hint)
+    dash = re.compile(rf"^ {{{root.start_mark.column}}}-", re.MULTILINE)
+    spans: list[tuple[int, int]] = []
+    stop = 0
+    for node in root.value:
+        found = dash.search(text, stop)
+        start = found.start() if found else node.start_mark.index
+        stop = text.find("\n", len(text[: _end(node)].rstrip())) + 1 or len(text)
+        spans.append((start, stop))
+    return spans
+
+
+def _end(node: yaml.Node) -> int:
+    # A block mapping "ends" where the next token begins, behind the comments in between.
+    if isinstance(node, yaml.MappingNode) and not node.flow_style:
+        return _end(node.value[-1][1])
+    return int(node.end_mark.index)
 
 
 def _id_of(node: yaml.Node) -> str:
@@ -127,22 +166,17 @@ def read_csv(file: str, data: bytes, *, needs_hardware: bool) -> tuple[tuple[int
     """
     rows = _csv_rows(file, data)
     problems: list[Problem] = []
-    found: list[tuple[int, Site]] = []
     seen: dict[str, int] = {}
     for line, row in rows:
-        try:
-            site = _csv_site(row, needs_hardware=needs_hardware)
-        except ValueError as error:
-            problems.append(Problem(str(error), file, line))
-            continue
-        if site.id in seen:
-            text = f"site {site.id!r} already stands in line {seen[site.id]}"
-            problems.append(Problem(text, file, line))
-        seen.setdefault(site.id, line)
-        found.append((line, site))
+        wrong = list(_csv_problems(row, needs_hardware=needs_hardware))
+        if row["id"] in seen:
+            wrong.append(f"site {row['id']!r} already stands in line {seen[row['id']]}")
+        elif row["id"]:
+            seen[row["id"]] = line
+        problems.extend(Problem(text, file, line) for text in wrong)
     if problems:
         raise InputError.many(problems)
-    return tuple(found)
+    return tuple((line, _csv_site(row)) for line, row in rows)
 
 
 def _csv_rows(file: str, data: bytes) -> list[tuple[int, Mapping[str, str]]]:
@@ -196,15 +230,34 @@ def _cells(header: Sequence[str], cells: Sequence[str]) -> Mapping[str, str]:
     return {name: cell.strip(" ") for name, cell in zip(header, cells, strict=True)}
 
 
-def _csv_site(row: Mapping[str, str], *, needs_hardware: bool) -> Site:
+def _csv_problems(row: Mapping[str, str], *, needs_hardware: bool) -> Iterable[str]:
     if "" in row:
-        raise ValueError(row[""])
-    labels = {name: check_value(cell) for name, cell in row.items() if name not in COLUMNS}
+        yield row[""]
+        return
     for name in ("id", "cluster"):
         if not row[name]:
-            raise ValueError(f"the column {name!r} is empty")
+            yield f"the column {name!r} is empty"
     if needs_hardware and not row.get("hardware"):
-        raise ValueError("the column 'hardware' is empty; an edge site names its hardware profile")
+        yield "the column 'hardware' is empty; an edge site names its hardware profile"
+    for name, cell in row.items():
+        try:
+            _check_cell(name, cell)
+        except ValueError as error:
+            yield str(error)
+
+
+def _check_cell(name: str, cell: str) -> None:
+    if name not in COLUMNS:
+        check_value(cell)
+    elif not cell.isascii():
+        # Spelled out, since a look-alike looks right.
+        raise ValueError(f"{name} {cell[:80]!a} holds characters that are not ASCII")
+    elif cell:
+        Site(**{"id": "any", "cluster": "any", name: cell})  # type: ignore[arg-type] # (not labels)
+
+
+def _csv_site(row: Mapping[str, str]) -> Site:
+    labels = {name: cell for name, cell in row.items() if name not in COLUMNS}
     return Site(row["id"], row["cluster"], row.get("region", ""), row.get("hardware", ""), labels)
 
 

@@ -1,13 +1,18 @@
 """A bare clone of one branch; the push is the compare-and-swap."""
 
+import shutil
 from datetime import datetime
 from pathlib import Path
 
 from generator.changes import ChangeSet, Committed, Outcome, Refused, Stale
 from generator.errors import InputError, RemoteError
+from generator.gitrepo.alone import alone
 from generator.gitrepo.commit import Person, build, person_of
-from generator.gitrepo.process import Git, check_branch, check_remote, last_line, redact
+from generator.gitrepo.process import Git, check_branch, check_remote, last_line, redact, refusal
 from generator.gitrepo.snapshot import Snapshot
+
+# What a server says when two pushes meet; the reference may not show the other one yet.
+_RACES = ("[rejected]", "failed to update ref", "cannot lock ref", "incorrect old value")
 
 
 class Bare:
@@ -25,7 +30,7 @@ class Bare:
             InputError: The URL is one that Git would take for a command or an option.
         """
         self.url = check_remote(url)
-        self.git = Git(folder)
+        self.git = Git(folder, throwaway=True)
         self._branch = branch
 
     @property
@@ -36,42 +41,87 @@ class Bare:
     def fetch(self) -> Snapshot:
         """Bring the branch here and open its head.
 
+        A clone that is damaged, or whose remote was made anew in another object format, is made
+        anew beside its place and takes the place once that has worked.
+
         Raises:
             RemoteError: The remote does not answer.
             InputError: The branch is not there.
         """
-        if not (self.git.folder / "HEAD").is_file():
-            self.git.folder.mkdir(parents=True, exist_ok=True)
-            self.git.run("init", "--bare", "--quiet")
-        self._branch = self._branch or self._default_branch()
+        folder = self.git.folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with alone(folder.with_name(f".{folder.name}.lock")):
+            for _ in range(2 if (folder / "HEAD").is_file() else 0):
+                why, found = self._fetch(self.git)
+                if found is not None:
+                    return found
+                if _is_absent(why):
+                    raise self._explain(why)
+                self._ask()  # where this fails, it is not the clone that is at fault
+            self._start_anew()
+            return Snapshot(self.git, self._head(self.git))
+
+    def _fetch(self, git: Git) -> tuple[str, Snapshot | None]:
+        """Fetch into one clone; give what went wrong, or the head with all its folders."""
+        self._branch = self._branch or self._ask()[0]
         spec = f"+refs/heads/{self._branch}:refs/remotes/origin/{self._branch}"
         options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-        code, _, err = self.git.call("fetch", *options, "--end-of-options", self.url, spec)
+        code, _, err = git.call("fetch", *options, "--end-of-options", self.url, spec)
         if code != 0:
-            self._explain_fetch(err)
-        return Snapshot(self.git, self._head())
+            return last_line(err) or "fetch failed", None
+        try:
+            found = Snapshot(git, self._head(git))
+            found.ids("")
+        except RemoteError as error:
+            return str(error), None
+        return "", found
 
-    def _explain_fetch(self, err: bytes) -> None:
-        text = last_line(err)
-        if "couldn't find remote ref" in text:
+    def _start_anew(self) -> None:
+        folder = self.git.folder
+        beside, gone = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "gone"))
+        shutil.rmtree(beside, ignore_errors=True)
+        branch, length = self._ask()
+        self._branch = self._branch or branch
+        git = Git(beside)
+        form = ("--object-format=sha256",) if length == 64 else ()
+        git.run("init", "--bare", "--quiet", "--template=", *form)
+        why, found = self._fetch(git)
+        if found is None:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise self._explain(why)
+        shutil.rmtree(gone, ignore_errors=True)
+        if folder.exists():
+            folder.rename(gone)
+        beside.rename(folder)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _explain(self, why: str) -> InputError | RemoteError:
+        if _is_absent(why):
             hint = "push the first commit, or correct branch: in tidegate.yaml"
-            raise InputError(f"the remote has no branch {self._branch!r}", hint=hint)
-        raise RemoteError("Git", text or "fetch failed", endpoint=redact(self.url))
+            return InputError(f"the remote has no branch {self._branch!r}", hint=hint)
+        return RemoteError("Git", why, endpoint=redact(self.url))
 
-    def _default_branch(self) -> str:
-        code, out, err = self.git.call(
-            "ls-remote", "--symref", "--end-of-options", self.url, "HEAD"
+    def _ask(self) -> tuple[str, int]:
+        """Ask the remote for its default branch, and for the length of its object names."""
+        wanted = ("HEAD", *((f"refs/heads/{self._branch}",) if self._branch else ()))
+        nowhere = Git(self.git.folder / "none")  # the clone may be damaged
+        code, out, err = nowhere.call(
+            "ls-remote", "--symref", "--end-of-options", self.url, *wanted
         )
         if code != 0:
-            self._explain_fetch(err)
+            raise self._explain(last_line(err))
+        branch, length = "main", 0
         for line in out.decode("utf-8", "replace").splitlines():
-            if line.startswith("ref: refs/heads/"):
-                return line.removeprefix("ref: refs/heads/").partition("\t")[0]
-        return "main"
+            value, _, name = line.partition("\t")
+            if value.startswith("ref: refs/heads/") and name == "HEAD":
+                branch = value.removeprefix("ref: refs/heads/")
+            else:
+                length = len(value)
+        return branch, length
 
-    def _head(self) -> str:
+    def _head(self, git: Git) -> str:
         name = f"refs/remotes/origin/{self._branch}"
-        return self.git.run("rev-parse", "--verify", "--end-of-options", name).decode().strip()
+        return git.run("rev-parse", "--verify", "--end-of-options", name).decode().strip()
 
     def person(self) -> Person:
         """Say who works here, by Git's own rules."""
@@ -84,18 +134,23 @@ class Bare:
         directions; only the branch of the remote counts.
 
         Raises:
+            InputError: The new branch is there already.
             RemoteError: The remote does not answer, so nobody knows.
         """
-        commit = build(self.git, change, person, now)
         target = check_branch(branch) if branch else self._branch
+        commit = build(self.git, change, person, now)
         spec = f"{commit}:refs/heads/{target}"
         _, out, err = self.git.call("push", "--porcelain", "--end-of-options", self.url, spec)
         head = self._remote_head(target)
         if head == commit or (target == self._branch and self._contains(head, commit)):
             return Committed(commit)
-        if target == self._branch and head != change.base:
-            return Stale(head)
-        return Refused(_refusal(out, err))
+        why = refusal(out, err)
+        if target == self._branch:
+            raced = head != change.base or any(word in why for word in _RACES)
+            return Stale(head) if raced else Refused(why)
+        if head:
+            raise InputError(f"the branch {target!r} is there already", hint="name another one")
+        return Refused(why)
 
     def _remote_head(self, branch: str) -> str:
         name = f"refs/heads/{branch}"
@@ -111,16 +166,9 @@ class Bare:
             self.fetch()
         except (RemoteError, InputError):
             return False
-        code, _, _ = self.git.call("merge-base", "--is-ancestor", commit, self._head())
+        code, _, _ = self.git.call("merge-base", "--is-ancestor", commit, self._head(self.git))
         return code == 0
 
 
-def _refusal(out: bytes, err: bytes) -> str:
-    told = [
-        line[8:].strip()
-        for line in err.decode("utf-8", "replace").splitlines()
-        if line.startswith("remote: ")
-    ]
-    lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith("!")]
-    reason = lines[0].rpartition("\t")[2] if lines else last_line(err)
-    return redact(" ".join([reason, *[line for line in told if line][:3]]))[:400]
+def _is_absent(why: str) -> bool:
+    return "couldn't find remote ref" in why

@@ -1,24 +1,19 @@
-"""A person's checkout: read its head, land one commit on its branch, keep what is dirty.
+"""A person's checkout: read its head, land one commit on its branch, keep what is dirty."""
 
-A commit lands in three steps under a journal in the Git folder: the branch moves by
-compare-and-swap, then the touched files and their index entries, then the journal goes. A kill
-in between is mended by the next command, which finishes the files from the journal.
-"""
-
-import json
 import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from generator.changes import ChangeSet, Committed, Outcome, Refused, Stale
-from generator.errors import ConflictError, InputError, RemoteError
+from generator.changes import ChangeSet, Committed, Outcome, Refused
+from generator.errors import ConflictError, InputError
+from generator.gitrepo.alone import alone
 from generator.gitrepo.commit import Person, build, person_of
-from generator.gitrepo.process import Git, check_branch, check_remote, last_line
+from generator.gitrepo.landing import LOCK, Move, head_of, land, mend, read_file
+from generator.gitrepo.process import Git, check_branch, check_remote, last_line, refusal
 from generator.gitrepo.snapshot import Snapshot
 from generator.layout import RepoPath
 
-JOURNAL = "tidegate-landing.json"
 MOST_SHOWN = 5
 
 
@@ -43,7 +38,7 @@ class Checkout:
             raise InputError(f"{folder} is not inside a Git checkout", hint=hint)
         self.folder = Path(top)
         self.git = Git(Path(git_dir), self.folder)
-        self._mend()
+        mend(self.git, self.folder)
 
     @property
     def branch(self) -> str:
@@ -59,8 +54,7 @@ class Checkout:
 
     def head(self) -> Snapshot:
         """Open the current commit; the empty tree before the first one."""
-        code, out, _ = self.git.call("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
-        return Snapshot(self.git, out.decode().strip() if code == 0 else "")
+        return head_of(self.git)
 
     def person(self) -> Person:
         """Say who works here, by Git's own rules."""
@@ -74,10 +68,7 @@ class Checkout:
 
     def read(self, path: RepoPath) -> bytes | None:
         """Read one file of the work tree; symlinks are not followed."""
-        place = self.folder / path
-        if place.is_symlink() or not place.is_file():
-            return None
-        return place.read_bytes()
+        return read_file(self.folder, path)
 
     def land(self, change: ChangeSet, person: Person, now: datetime, branch: str = "") -> Outcome:
         """Put a change set on the current branch and into the work tree.
@@ -86,41 +77,26 @@ class Checkout:
         stays where it is.
 
         Raises:
-            InputError: A file that it touches is dirty.
+            InputError: A file that it touches is dirty, or the new branch is there already.
             RemoteError: Git could not write.
         """
         if branch and branch != self.branch:
             commit = build(self.git, change, person, now)
-            return self._move(f"refs/heads/{check_branch(branch)}", commit, "0" * len(commit))
-        self._refuse_dirty(change.files)
-        branch = self.branch
-        commit = build(self.git, change, person, now)
-        self._open_journal(commit, change.files)
-        old = change.base or "0" * len(commit)
-        outcome = self._move(f"refs/heads/{branch}", commit, old)
-        if isinstance(outcome, Committed):
-            self._move_files(change.base, commit)
-            return outcome
-        (self.git.folder / JOURNAL).unlink()
-        head = self.head().commit
-        return Stale(head) if head != change.base else outcome
+            return self._make_branch(check_branch(branch), commit)
+        with alone(self.git.folder / LOCK):
+            self._refuse_dirty(change.files)
+            commit = build(self.git, change, person, now)
+            move = Move(self.branch, change.base, commit, tuple(sorted(change.files)))
+            return land(self.git, self.folder, move)
 
-    def _open_journal(self, commit: str, paths: Iterable[RepoPath]) -> None:
-        entry = json.dumps({"commit": commit, "paths": sorted(paths)})
-        (self.git.folder / JOURNAL).write_text(entry)
-
-    def _move(self, name: str, commit: str, old: str) -> Outcome:
-        code, _, err = self.git.call("update-ref", name, commit, old)
-        return Committed(commit) if code == 0 else Refused(last_line(err))
-
-    def _move_files(self, old: str, new: str) -> None:
-        self.git.call("update-index", "-q", "--refresh")
-        trees = (old, new) if old else (new,)
-        code, _, _ = self.git.call("read-tree", "-m", "-u", *trees)
+    def _make_branch(self, branch: str, commit: str) -> Outcome:
+        name = f"refs/heads/{branch}"
+        code, _, err = self.git.call("update-ref", name, commit, "0" * len(commit))
         if code == 0:
-            (self.git.folder / JOURNAL).unlink()
-        else:
-            self._mend()
+            return Committed(commit)
+        if self.git.call("rev-parse", "--verify", "--quiet", name)[0] == 0:
+            raise InputError(f"the branch {branch!r} is there already", hint="name another one")
+        return Refused(last_line(err))
 
     def write(self, files: Mapping[RepoPath, bytes | None]) -> None:
         """Write files into the work tree without a commit, each atomically.
@@ -144,24 +120,24 @@ class Checkout:
         """Push a branch, the current one unless named, to `origin` as a fast-forward.
 
         Raises:
-            InputError: There is no remote.
+            InputError: There is no remote, it refused, or it does not answer.
             ConflictError: Somebody pushed first.
-            RemoteError: The remote refused or does not answer.
         """
         branch = branch or self.branch
         code, _, _ = self.git.call("remote", "get-url", "origin")
         if code != 0:
             raise InputError("there is no remote 'origin'", hint="git remote add origin URL")
         code, out, err = self.git.call("push", "--porcelain", "origin", f"refs/heads/{branch}")
-        if code == 0:
+        if code == 0 or self._is_pushed(branch):
             return
-        told = out.decode("utf-8", "replace")
-        if "[rejected]" in told:
+        why = refusal(out, err)
+        if "[rejected]" in why and branch == self.branch:
             raise ConflictError(
-                f"the commit is on your branch, but somebody pushed to {branch} first: "
+                f"the commit is on your branch {branch}, but somebody pushed to it first: "
                 "git reset --keep HEAD~1, git pull --ff-only, and run the command again"
             )
-        raise RemoteError("Git", last_line(err), endpoint="origin")
+        text = f"the commit is on your branch {branch}, but not on origin: {why}"
+        raise InputError(text, hint=f"git push origin {branch}")
 
     def pull(self) -> bool:
         """Bring the current branch up to its remote, when that only adds commits.
@@ -170,44 +146,60 @@ class Checkout:
             False when there was nothing to bring, or the branch has commits of its own.
 
         Raises:
-            RemoteError: The remote does not answer, or a dirty file is in the way.
+            InputError: A dirty file is in the way.
+            RemoteError: The remote does not answer.
         """
-        branch, old = self.branch, self.head().commit
+        branch, old = self.branch, self.head()
         self.git.run("fetch", "--quiet", "origin", f"refs/heads/{branch}")
-        new = self.git.run("rev-parse", "FETCH_HEAD").decode().strip()
-        code, _, _ = self.git.call("merge-base", "--is-ancestor", old, new)
-        if code != 0 or old == new:
+        new = old.at(self.git.run("rev-parse", "FETCH_HEAD").decode().strip())
+        code, _, _ = self.git.call("merge-base", "--is-ancestor", old.commit, new.commit)
+        if code != 0 or old.commit == new.commit:
             return False
-        self.git.call("update-index", "-q", "--refresh")
-        self.git.run("read-tree", "-m", "-u", old, new)
-        self.git.run("update-ref", f"refs/heads/{branch}", new, old)
-        return True
+        paths = tuple(sorted({path for path, _ in old.ids("").items() ^ new.ids("").items()}))
+        there = new.read_many(paths)
+        with alone(self.git.folder / LOCK):
+            self._refuse_dirty({path: there.get(path) for path in paths})
+            outcome = land(self.git, self.folder, Move(branch, old.commit, new.commit, paths))
+        return isinstance(outcome, Committed)
+
+    def _is_pushed(self, branch: str) -> bool:
+        name = f"refs/heads/{branch}"
+        code, out, _ = self.git.call("ls-remote", "origin", name)
+        mine = self.git.run("rev-parse", "--verify", name)
+        return code == 0 and out.partition(b"\t")[0] == mine.strip()
 
     def _refuse_dirty(self, files: Mapping[RepoPath, bytes | None]) -> None:
-        # A person's own edit that is part of the change is no obstacle to it.
-        mine = self.dirty() & frozenset(files)
-        touched = sorted(path for path in mine if self.read(path) != files[path])
+        touched = sorted(self._in_the_way(files))
         if touched:
             more = f" and {len(touched) - MOST_SHOWN} more" if len(touched) > MOST_SHOWN else ""
             shown = ", ".join(touched[:MOST_SHOWN])
             hint = "commit or stash your own changes first"
             raise InputError(f"this would overwrite {shown}{more}", hint=hint)
 
-    def _mend(self) -> None:
-        journal = self.git.folder / JOURNAL
-        if not journal.is_file():
-            return
-        entry = json.loads(journal.read_text())
-        if self.head().commit == entry["commit"]:
-            tracked = self.git.run("ls-files", "-z").decode("utf-8", "surrogateescape").split("\0")
-            there = frozenset(tracked) | frozenset(self.head().ids(""))
-            wanted = [f":(literal,top){path}" for path in entry["paths"] if path in there]
-            options = (f"--source={entry['commit']}", "--staged", "--worktree", "--no-overlay")
-            where = ("--pathspec-from-file=-", "--pathspec-file-nul")
-            if wanted:
-                stdin = "\0".join(wanted).encode("utf-8", "surrogateescape")
-                self.git.run("restore", *options, *where, stdin=stdin)
-        journal.unlink()
+    def _in_the_way(self, files: Mapping[RepoPath, bytes | None]) -> frozenset[RepoPath]:
+        """Find what a person would lose: edits, untracked and ignored files, symlinks."""
+        dirty, known = self.dirty(), self.head().ids("")
+        parents = {parent for path in files for parent in _parents(path)}
+        found = {one for one in parents if _is_leaf(self.folder / one)}
+        for path, data in files.items():
+            foreign = path in dirty or (path not in known and _is_there(self.folder / path))
+            # A person's own edit that is part of the change is no obstacle to it.
+            if foreign and self.read(path) != data:
+                found.add(path)
+        return frozenset(found)
+
+
+def _parents(path: RepoPath) -> Iterable[RepoPath]:
+    parts = path.split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts)))
+
+
+def _is_there(place: Path) -> bool:
+    return place.is_symlink() or place.exists()
+
+
+def _is_leaf(place: Path) -> bool:
+    return place.is_symlink() or (place.exists() and not place.is_dir())
 
 
 def start_checkout(folder: Path, branch: str, remote: str) -> Checkout:

@@ -1,6 +1,5 @@
 """Build a commit beside all branches, with one process and no index."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +7,8 @@ from datetime import datetime
 from generator.changes import ChangeSet
 from generator.errors import InputError
 from generator.gitrepo.process import Git
+
+_NOWHERE = "refs/tidegate/nowhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ def person_of(git: Git) -> Person:
     Raises:
         InputError: Git does not know.
     """
-    code, out, _ = git.call("var", "GIT_AUTHOR_IDENT")
+    # Without this Git makes up an address from the name of the machine, where it can.
+    code, out, _ = git.call("-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT")
     name, _, rest = out.decode("utf-8", "replace").strip().partition(" <")
     if code != 0 or not name:
         hint = 'git config --global user.name "..." and user.email'
@@ -37,25 +39,20 @@ def person_of(git: Git) -> Person:
 
 
 def build(git: Git, change: ChangeSet, person: Person, now: datetime) -> str:
-    """Write the commit of a change set beside all branches, and give its id.
+    """Write the commit of a change set under no reference, and give its id.
 
     Raises:
         RemoteError: Git could not write (disk full, broken repository).
     """
-    reference = f"refs/tidegate/build-{os.getpid()}"
-    stream = b"".join(_stream(reference, change, person, now))
-    options = ("--quiet", "--force", "--done", "--date-format=raw")
-    try:
-        out = git.run("fast-import", *options, stdin=stream)
-    finally:
-        git.call("update-ref", "-d", reference)
+    stream = b"".join(_stream(change, person, now))
+    out = git.run("fast-import", "--quiet", "--force", "--done", "--date-format=raw", stdin=stream)
     return out.decode().strip()
 
 
-def _stream(reference: str, change: ChangeSet, person: Person, now: datetime) -> Iterable[bytes]:
+def _stream(change: ChangeSet, person: Person, now: datetime) -> Iterable[bytes]:
     who = f"{person} {int(now.timestamp())} +0000"
     message = change.message().encode()
-    yield f"commit {reference}\nmark :1\nauthor {who}\ncommitter {who}\n".encode()
+    yield f"commit {_NOWHERE}\nmark :1\nauthor {who}\ncommitter {who}\n".encode()
     yield b"data %d\n%s\n" % (len(message), message)
     if change.base:
         yield f"from {change.base}\n".encode()
@@ -65,7 +62,8 @@ def _stream(reference: str, change: ChangeSet, person: Person, now: datetime) ->
             yield b"D %s\n" % name
         else:
             yield b"M 100644 inline %s\ndata %d\n%s\n" % (name, len(data), data)
-    yield b"\nget-mark :1\ndone\n"
+    # The reset forgets the branch before it is written, so a kill leaves no reference behind.
+    yield f"\nget-mark :1\nreset {_NOWHERE}\n\ndone\n".encode()
 
 
 def _quote(path: str) -> bytes:

@@ -1,16 +1,18 @@
 """The one way Git is started: fixed words, own environment, time-out, process group."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from generator.changes import one_line
 from generator.errors import InputError, RemoteError
 
 TIMEOUT_S = 120
-NO_COMMIT = "0" * 40
+GRACE_S = 2  # for Git to take its lock files away
 _KEPT = (
     "PATH",
     "HOME",
@@ -18,6 +20,14 @@ _KEPT = (
     "SSH_AUTH_SOCK",
     "GIT_SSH_COMMAND",
     "GIT_ASKPASS",
+    "GIT_SSL_CAINFO",
+    "SSL_CERT_FILE",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+    "XDG_CONFIG_HOME",
     "LANG",
     "TMPDIR",
 )
@@ -39,14 +49,24 @@ _OPTIONS = (
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",
 )  # fmt: skip
+_HELPER = re.compile(r"[\w+.-]*::", re.ASCII)
+# User and password end at the last "@" of the host; a password may hold a bare slash.
+_USER = re.compile(r"(?<=://)(?:[^\s/'\"]*|[^\s/'\"]*:[^\s'\"]*)@")
 
 
 class Git:
     """One repository folder and the way Git is called on it."""
 
-    def __init__(self, folder: Path, work_tree: Path | None = None) -> None:
-        """Take a bare repository, or the Git folder of a checkout and its work tree."""
+    def __init__(
+        self, folder: Path, work_tree: Path | None = None, *, throwaway: bool = False
+    ) -> None:
+        """Take a bare repository, or the Git folder of a checkout and its work tree.
+
+        A throw-away clone in which a command finds damage loses its HEAD, so that the next
+        fetch makes it anew.
+        """
         self.folder = folder
+        self._throwaway = throwaway
         self._place = [f"--git-dir={folder}"]
         if work_tree is not None:
             self._place += ["-C", str(work_tree), f"--work-tree={work_tree}"]
@@ -61,8 +81,15 @@ class Git:
         """
         code, out, err = self.call(*words, stdin=stdin, timeout_s=timeout_s)
         if check and code != 0:
+            if self._throwaway:
+                self._look_for_damage()
             raise RemoteError("Git", last_line(err) or f"git {words[0]} ended with {code}")
         return out
+
+    def _look_for_damage(self) -> None:
+        code, _, _ = self.call("fsck", "--no-dangling", "--no-reflogs", "--no-progress")
+        if code != 0:
+            (self.folder / "HEAD").unlink(missing_ok=True)
 
     def call(
         self, *words: str, stdin: bytes = b"", timeout_s: float = TIMEOUT_S, bare: bool = False
@@ -86,14 +113,15 @@ class Git:
             )
         except FileNotFoundError as error:
             raise InputError("git is not installed", hint="install Git 2.39 or newer") from error
-        try:
-            out, err = process.communicate(stdin, timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            _end_group(process)
-            raise RemoteError("Git", f"git {words[0]} took over {timeout_s:.0f} s") from error
-        except BaseException:
-            _end_group(process)
-            raise
+        with process:
+            try:
+                out, err = process.communicate(stdin, timeout=timeout_s)
+            except subprocess.TimeoutExpired as error:
+                _end_group(process)
+                raise RemoteError("Git", f"git {words[0]} took over {timeout_s:g} s") from error
+            except BaseException:
+                _end_group(process)
+                raise
         return process.returncode, out, err
 
 
@@ -103,7 +131,7 @@ def check_remote(url: str) -> str:
     Raises:
         InputError: It could.
     """
-    bad = url.startswith("-") or "::" in url or not url.isprintable() or not url
+    bad = url.startswith("-") or _HELPER.match(url) or not url.isprintable() or not url
     if bad:
         raise InputError(f"{redact(url)!r} is not a repository URL")
     return url
@@ -123,13 +151,9 @@ def check_branch(name: str) -> str:
     return name
 
 
-def redact(url: str) -> str:
-    """Take credentials out of a URL for messages."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+def redact(text: str) -> str:
+    """Take the credentials out of every URL of a text."""
+    return _USER.sub("", text)
 
 
 def _environment() -> Mapping[str, str]:
@@ -147,9 +171,11 @@ def _environment() -> Mapping[str, str]:
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(GRACE_S)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def last_line(err: bytes) -> str:
@@ -157,4 +183,16 @@ def last_line(err: bytes) -> str:
     lines = [line for line in err.decode("utf-8", "replace").splitlines() if line.strip()]
     told = [line for line in lines if line.startswith(("fatal:", "error:"))]
     line = (told or lines or [""])[0 if told else -1]
-    return redact(line.removeprefix("fatal: ").removeprefix("error: "))[:300]
+    return one_line(redact(line.removeprefix("fatal: ").removeprefix("error: ")), 300)
+
+
+def refusal(out: bytes, err: bytes) -> str:
+    """Say why a push was refused: Git's reason, then what the remote told."""
+    told = [
+        line.removeprefix("remote: ").strip()
+        for line in err.decode("utf-8", "replace").splitlines()
+        if line.startswith("remote: ")
+    ]
+    lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith("!")]
+    reason = lines[0].rpartition("\t")[2] if lines else last_line(err)
+    return one_line(redact(" ".join([reason, *[line for line in told if line][:3]])), 400)

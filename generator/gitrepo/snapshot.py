@@ -34,15 +34,21 @@ class Snapshot:
         return self._all().get(path)
 
     def read_many(self, paths: Iterable[RepoPath]) -> Mapping[RepoPath, bytes]:
-        """Read several files with one process."""
+        """Read several files with one process.
+
+        Raises:
+            RemoteError: The clone is damaged.
+        """
         ids = self._all()
         wanted = [path for path in paths if path in ids]
         missing = [path for path in wanted if path not in self._read]
         if missing:
             request = "".join(f"{ids[path]}\n" for path in missing).encode()
             answer = self._git.run("cat-file", "--batch", stdin=request)
-            pairs = zip(missing, _batch(answer, len(missing)), strict=True)
-            self._read.update((path, data or b"") for path, data in pairs)
+            for path, data in zip(missing, _batch(answer, len(missing)), strict=True):
+                # What is listed but missing is damage; asked for it alone, Git says so.
+                ask = self._git.run
+                self._read[path] = ask("cat-file", "blob", ids[path]) if data is None else data
         return {path: self._read[path] for path in wanted}
 
     def ids(self, under: RepoPath) -> Mapping[RepoPath, str]:

@@ -1,6 +1,7 @@
 """Sites come and go: one row and its pointers, and nothing of any other site."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from generator import layout
 from generator.changes import ChangeSet, Draft
@@ -9,6 +10,7 @@ from generator.errors import InputError, Problem
 from generator.expand import differences
 from generator.intents.delivery import write_delivery
 from generator.intents.words import Asked
+from generator.layout import RepoPath
 from generator.model.names import application_name
 from generator.model.site import Site
 from generator.repository import Repository
@@ -43,6 +45,7 @@ def add_sites(
         raise InputError.many(problems)
     if not fresh:
         return None
+    _need_expanded(repository, environment)
     draft = Draft(repository.tree)
     _append(draft, repository, environment, [site for _, site in fresh])
     return _close(draft, environment, f"{_count(len(fresh))} added", asked)
@@ -98,7 +101,8 @@ def _append(draft: Draft, repository: Repository, environment: str, sites: Seque
         batch, waiting = waiting[:room], waiting[room:]
         path = layout.shard(environment, stem)
         text = (draft.read(path) or b"").decode("utf-8")
-        draft.write({path: append_rows(text, batch).encode("utf-8")})
+        with _in_file(path):
+            draft.write({path: append_rows(text, batch).encode("utf-8")})
         sizes[stem] += len(batch)
 
 
@@ -121,11 +125,33 @@ def remove_sites(
             f"this would remove every site of {environment}",
             hint="an empty fleet is never what Argo CD should be told; remove the environment",
         )
+    _need_expanded(repository, environment)
     draft = Draft(repository.tree)
     for stem in sorted({present[one].shard for one in going}):
         path = layout.shard(environment, stem)
-        draft.edit(path, lambda text: remove_rows(text, going))
+        with _in_file(path):
+            draft.edit(path, lambda text: remove_rows(text, going))
     return _close(draft, environment, f"{_count(len(going))} removed", asked)
+
+
+def _need_expanded(repository: Repository, environment: str) -> None:
+    """Let no percentage move under the words of a change of sites."""
+    for owner, model in repository.rollouts():
+        if owner == environment and differences(repository, environment, model):
+            raise InputError(
+                "the pointers do not follow this file yet",
+                file=layout.rollout(environment, model),
+                hint=f"first: tidegate expand {model} --env {environment}",
+            )
+
+
+@contextmanager
+def _in_file(path: RepoPath) -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        (problem,) = error.problems
+        raise InputError(problem.message, file=path, hint=problem.hint) from error
 
 
 def _close(draft: Draft, environment: str, what: str, asked: Asked) -> ChangeSet:

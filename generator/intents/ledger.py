@@ -64,11 +64,12 @@ def reject(
     if not asked.reason.strip():
         raise InputError("a rejection needs a reason", hint='--reason "..."')
     rollout = repository.rollout(release.environment, release.model)
-    if any(one.key == release.key for one in repository.rejected()):
+    climbs = rollout.canary == release.id and rollout.is_climbing
+    if not climbs and any(one.key == release.key for one in repository.rejected()):
         return None
     added = entry(release, rollout.id if rollout.canary else "", asked.reason, "", now)
     files = {layout.REJECTED: with_entry(repository, added)}
-    if rollout.canary == release.id and rollout.is_climbing:
+    if climbs:
         attached = Attached(files)
         return revert(
             repository, release.environment, release.model, asked, attached, "rejected by hand"

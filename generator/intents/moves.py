@@ -66,7 +66,10 @@ def edit(draft: Draft, environment: str, model: str, **keys: str | None) -> Roll
                 text = set_scalar(text, key, scalar, before=before, after=after)
         return text
 
-    draft.edit(path, change)
+    try:
+        draft.edit(path, change)
+    except ValueError as error:
+        raise InputError(str(error), file=path) from error
     return read_rollout(path, draft.read(path) or b"", environment, model)
 
 
@@ -115,7 +118,11 @@ def _canaries(repository: Repository, rollout: Rollout) -> int:
         return len(repository.sites(rollout.environment)) if out else 0
     if not rollout.canary:
         return 0
-    return sum(1 for one in assign(repository, rollout).values() if one == rollout.canary)
+    try:
+        return sum(1 for one in assign(repository, rollout).values() if one == rollout.canary)
+    except InputError:
+        # A broken draw must not stop a revert; only this count in its subject is lost.
+        return 0
 
 
 def _write_pointers(draft: Draft, repository: Repository, rollout: Rollout) -> None:
@@ -195,7 +202,7 @@ def expand_pointers(
     words = f"{title(after)}: "
 
     def say(counts: tuple[int, int], total: int) -> str:
-        shown = sum(1 for one in assign(repository, before).values() if one == after.canary)
+        shown = _canaries(repository, before)
         if before.percent == after.percent:
             return f"{words}pointers follow the sites ({counts[1]} of {total} on the canary)"
         return words + _say_step(repository, before, after, (shown, counts[1]), total)
@@ -287,10 +294,15 @@ def revert(
         attached: Evidence and ledger of a breach.
         why: Short cause for the subject, or "".
 
+    Returns:
+        The change, or None when the last rollout was reverted already.
+
     Raises:
         InputError: No canary is out.
     """
     draft, before = _open(repository, environment, model)
+    if before.phase is Phase.REVERTED and not before.canary:
+        return None
     cloud = repository.environment(environment).kind is Kind.CLOUD
     waits = cloud and bool(before.canary) and before.phase is Phase.REVERTED
     if not waits:
@@ -317,10 +329,13 @@ def revert_to(
     """Set an earlier release on all sites in one commit, also after a completed rollout.
 
     Raises:
-        InputError: The release was never frozen here, or it was rejected.
+        InputError: The release was never frozen here, it was rejected, or it is the canary.
     """
     draft, before = _open(repository, environment, model)
     target = repository.release(environment, model, release)
+    if before.canary == release:
+        hint = f"tidegate set-percent {model} --env {environment} 100 --reason ..."
+        raise InputError(f"{release} is the canary, not an earlier release", hint=hint)
     for entry in repository.rejected():
         if entry.key == target.key:
             hint = f"tidegate unreject {model} {release} --env {environment} --reason ..."

@@ -106,7 +106,7 @@ def promote(
     if frozen.id == before.stable or (before.is_climbing and frozen.id == before.canary):
         return None
     _refuse_rejected(repository, frozen)
-    _refuse_second(before)
+    _refuse_second(before, settings)
     _check_requires(repository, settings, model, version)
     after = _start(draft, repository, before, settings, frozen)
 
@@ -159,12 +159,20 @@ def _check_first_step(rollout: Rollout, total: int) -> None:
     )
 
 
-def _refuse_second(before: Rollout) -> None:
+def _refuse_second(before: Rollout, settings: Environment) -> None:
+    path = layout.rollout(before.environment, before.model)
     if before.is_climbing and before.on_new_version is OnNewVersion.REFUSE:
         raise InputError(
             f"{before.canary} is at {before.percent}% of this environment",
-            file=layout.rollout(before.environment, before.model),
+            file=path,
             hint="wait, revert it, or set onNewVersion: supersede",
+        )
+    if settings.kind is Kind.CLOUD and before.canary and before.percent != ZERO:
+        # Its objects may go only when no traffic does.
+        raise InputError(
+            f"{before.canary} has {before.percent}% of the traffic",
+            file=path,
+            hint=f"first: tidegate set-percent {before.model} --env {before.environment} 0",
         )
 
 
@@ -248,6 +256,9 @@ def _copied(repository: Repository, settings: Environment, model: str) -> Mappin
         if not paths:
             hint = f"tidegate model add {model} makes it"
             raise InputError("the folder is missing or empty", file=under, hint=hint)
+        odd = [path for path in paths if not path.isprintable()]
+        if odd:
+            raise InputError(f"{odd[0]!a} is no name for a file of a release", file=under)
         read = repository.tree.read_many(paths)
         found.update({target + path.removeprefix(under): data for path, data in read.items()})
     return found
@@ -262,7 +273,14 @@ def _image(repository: Repository, spec: ModelSpec, version: ModelVersion) -> st
         where = "the version's tag tidegate.image" if spec.image_from_tag else "image"
         raise InputError(f"{where}: {error}", file=path) from error
     allowed = repository.config().images
-    if (allowed or spec.image_from_tag) and not any(image.startswith(prefix) for prefix in allowed):
+    if (allowed or spec.image_from_tag) and not any(_is_under(image, one) for one in allowed):
         hint = f"images.allow in {layout.CONFIG} holds: {', '.join(allowed) or 'nothing'}"
         raise InputError(f"image {image!r} is not allowed", file=path, hint=hint)
     return image
+
+
+def _is_under(image: str, prefix: str) -> bool:
+    # A prefix ends at a border: registry.example is not registry.example.org.
+    ends = ("/", ":", "@")
+    rest = image.removeprefix(prefix)
+    return bool(prefix) and rest != image and (prefix.endswith(ends) or rest.startswith(ends))

@@ -11,7 +11,8 @@ from generator.model.percent import ZERO, Percent
 from generator.model.release import Release
 from generator.model.rollout import Rollout
 
-_LOOK_BACK = 200
+# Changes of sites are found too, and count for nothing here.
+_LOOK_BACK = 5000
 _SEQUENCE = re.compile(r"[0-9]{1,9}", re.ASCII)
 Trailers = tuple[tuple[str, str], ...]
 
@@ -68,9 +69,10 @@ def trailers(
     sequence = next_sequence(history(tree, before.environment, before.model))
     name = after.id or before.id
     pairs = [("Rollout-Id", name)] if name else []
-    if after.percent != before.percent:
+    start = before.percent if after.id == before.id else ZERO
+    if after.percent != start:
         pairs.append(("Rollout-Step", f"{after.step_number(after.percent)}/{len(after.steps)}"))
-        pairs.append(("Rollout-Percent", f"{before.percent}->{after.percent}"))
+        pairs.append(("Rollout-Percent", f"{start}->{after.percent}"))
     pairs.append(("Rollout-Sequence", str(sequence)))
     if release is not None:
         pairs.append(("Model-Version", release.version.version))
@@ -104,8 +106,3 @@ def next_id(tree: Tree, environment: str, model: str, release: str, cohort: Coho
     used |= {cohort.rollout} if cohort else set()
     numbers = (name.removeprefix(prefix) for name in used if name.startswith(prefix))
     return f"{prefix}{1 + max((int(n) for n in numbers if _SEQUENCE.fullmatch(n)), default=0)}"
-
-
-def is_out(rollout: Rollout) -> bool:
-    """Say whether any site or traffic is on the canary."""
-    return bool(rollout.canary) and rollout.percent != ZERO

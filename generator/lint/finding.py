@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from generator.changes import one_line
+
 MOST_NAMED = 5
 
 
@@ -37,9 +39,9 @@ class Finding:
 
     def __str__(self) -> str:
         """Write `file:line: severity [rule] message; fix: command`."""
-        where = ":".join(str(part) for part in (self.file, self.line) if part)
-        fix = f"; fix: {self.fix}" if self.fix else ""
-        return f"{where or '.'}: {self.severity} [{self.rule}] {self.message}{fix}"
+        where = ":".join(str(part) for part in (_escaped(self.file), self.line) if part)
+        fix = f"; fix: {one_line(self.fix)}" if self.fix else ""
+        return f"{where or '.'}: {self.severity} [{self.rule}] {one_line(self.message)}{fix}"
 
     def as_data(self) -> Mapping[str, str | int | None]:
         """Give the values for JSON."""
@@ -51,6 +53,13 @@ class Finding:
             "message": self.message,
             "fix": self.fix or None,
         }
+
+
+def _escaped(path: str) -> str:
+    # A path is foreign text: it must not forge a line, nor speak to the terminal.
+    if path.isprintable():
+        return path
+    return path.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def few(names: Sequence[str]) -> str:

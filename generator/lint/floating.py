@@ -3,16 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from generator import layout
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.manifests import (
     ACTION,
     CONTAINERS,
     KUSTOMIZATIONS,
+    Source,
     copies,
-    sources,
-    try_manifest,
+    originals,
+    read_patch,
+    scan,
 )
 from generator.lint.nodes import Node
 from generator.lint.pointers import unproven
@@ -30,7 +31,7 @@ _PIN = "write REFERENCE@sha256:<64 hex digits>"
 
 def floating(view: View) -> Iterator[Problem]:
     """Look at models, at releases, and at every pointer that the expansion does not vouch for."""
-    yield from view.scan((*sources(view), *copies(view), *unproven(view)), _floating)
+    yield from scan(view, (*originals(view), *copies(view), *unproven(view)), _floating)
     for folder in folders(view):
         file = f"{folder.path}/release.yaml"
         for node in view.documents(file):
@@ -44,9 +45,9 @@ def _pins(file: RepoPath, pins: Node) -> Iterator[Problem]:
         yield Problem(text, file, pins.line_of("version", "uri"), hint)
 
 
-def _floating(path: RepoPath, data: bytes) -> Iterator[Problem]:
-    name = path.rpartition("/")[2]
-    for document in try_manifest(path, data):
+def _floating(source: Source) -> Iterator[Problem]:
+    name = source.name
+    for document in source.documents:
         if name in KUSTOMIZATIONS:
             yield from _kustomization(document)
         elif name == "Chart.yaml":
@@ -76,9 +77,11 @@ def _image(node: Node | None) -> Iterator[Problem]:
 
 def _kustomization(document: Node) -> Iterator[Problem]:
     for key, node in document.walk():
-        if key in ("helmCharts", "helmChartInflationGenerator") and node is not None:
+        if key in ("helmCharts", "helmChartInflationGenerator"):
             hint = "write its manifests into the base: a release is rendered without network"
-            yield Problem("a chart is fetched when the sites are rendered", line=node.line, hint=hint)
+            yield Problem(
+                "a chart is fetched when the sites are rendered", line=node.line, hint=hint
+            )
     for node in _references(document):
         if _REMOTE.search(node.text()):
             hint = "copy it into the base: a release is rendered without network"
@@ -107,7 +110,7 @@ def _patched(document: Node) -> Iterator[Problem]:
     """Look into the patches that stand in a kustomization as text."""
     for patch in document.items("patches"):
         text = patch.text("patch")
-        for inner in try_manifest("patch.yaml", text.encode()):
+        for inner in read_patch(text):
             found = [*_images(inner), *_operations(inner)]
             yield from (Problem(one.message, line=patch.line, hint=one.hint) for one in found)
 
@@ -137,5 +140,3 @@ def _values(document: Node) -> Iterator[Problem]:
         elif node.at("repository") is not None and node.text("tag"):
             line = node.line_of("tag")
             yield Problem("an image is named by a tag", line=line, hint="name it by digest")
-
-

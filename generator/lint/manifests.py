@@ -5,16 +5,22 @@ near enough to find what stands in it as text; one that still cannot be read is 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 from generator import layout
-from generator.errors import InputError
+from generator.errors import InputError, Problem
 from generator.layout import RepoPath
 from generator.lint.nodes import Node, read_documents
 from generator.lint.view import View
+from generator.model.environment import Kind
 
 ACTION = "TEMPLATE"
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_TEMPLATES = re.compile(
+    r"/chart/templates/|/charts/[^/]+/templates/|^sites/(?:[^/]+/){3}templates/"
+)
 _ENDINGS = (".yaml", ".yml", ".json", "/Kustomization")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _POD_SPECS = {
@@ -29,9 +35,39 @@ _POD_SPECS = {
 CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file.
+
+    Attributes:
+        path: Where it stands.
+        data: All of it.
+        documents: The objects of a manifest, those inside a List one by one.
+        problems: Why it cannot be read; never of a template.
+    """
+
+    path: RepoPath
+    data: bytes
+    documents: tuple[Node, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def name(self) -> str:
+        """Give the last part of the path."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def is_profile(self) -> bool:
+        """Say whether it is patched into a base."""
+        return "/profiles/" in self.path
+
+
+Look = Callable[[Source], Iterable[Problem]]
+
+
 def is_template(path: RepoPath) -> bool:
     """Say whether Helm reads a file as a template."""
-    return "/chart/templates/" in path
+    return bool(_TEMPLATES.search(path))
 
 
 def is_manifest(path: RepoPath) -> bool:
@@ -39,7 +75,7 @@ def is_manifest(path: RepoPath) -> bool:
     return path.endswith(_ENDINGS)
 
 
-def sources(view: View) -> tuple[RepoPath, ...]:
+def originals(view: View) -> tuple[RepoPath, ...]:
     """List the files of models that are copied into a release."""
     folders = [
         f"{folder(model)}/"
@@ -58,27 +94,48 @@ def copies(view: View) -> tuple[RepoPath, ...]:
     )
 
 
-def read_manifest(path: RepoPath, data: bytes) -> tuple[Node, ...]:
-    """Read the objects of a manifest, those inside a List one by one.
+def models_of(view: View, kind: Kind) -> frozenset[str]:
+    """List the models that have a rollout in an environment of a kind."""
+    found = set()
+    for environment, model in view.lines():
+        settings = view.environment(environment)
+        if settings is not None and settings.kind is kind:
+            found.add(model)
+    return frozenset(found)
 
-    Raises:
-        InputError: It cannot be read; never for a template.
-    """
-    if not is_template(path):
-        return tuple(_flatten(read_documents(path, _untabbed(path, data))))
+
+def sources(view: View, paths: Iterable[RepoPath]) -> Iterator[Source]:
+    """Read files; the same bytes are taken apart once, wherever they stand."""
+    for path, data in view.tree.read_many(paths).items():
+        kind = (is_manifest(path), is_template(path), path.endswith(".json"))
+        name = ("manifest", kind, view.id_of(path))
+        documents, problems = view.once(name, partial(_parse, path, data))
+        yield Source(path, data, documents, problems)
+
+
+def scan(view: View, paths: Iterable[RepoPath], look: Look) -> Iterator[Problem]:
+    """Look at files by content: the same bytes in another release are not looked at again."""
+    for source in sources(view, paths):
+        kind = tuple(part for part in ("profiles", "templates") if f"/{part}/" in source.path)
+        name = (look.__qualname__, kind, source.name, view.id_of(source.path))
+        found = view.once(name, lambda source=source: tuple(look(source)))  # type: ignore[misc]
+        yield from (replace(one, file=source.path) for one in found)
+
+
+def _parse(path: RepoPath, data: bytes) -> tuple[tuple[Node, ...], tuple[Problem, ...]]:
+    if not is_manifest(path):
+        return (), ()
     try:
-        text = _without_actions(data.decode("utf-8", "replace"))
-        return tuple(_flatten(read_documents(path, text.encode())))
-    except InputError:
-        return ()
+        text = _without_actions(data) if is_template(path) else _untabbed(path, data)
+        return tuple(_flatten(read_documents(path, text))), ()
+    except InputError as error:
+        # What Helm makes of a template is not known here, so that is no problem yet.
+        return (), () if is_template(path) else error.problems
 
 
-def try_manifest(path: RepoPath, data: bytes) -> tuple[Node, ...]:
-    """Read the objects of a manifest; none where it cannot be read."""
-    try:
-        return read_manifest(path, data) if is_manifest(path) else ()
-    except InputError:
-        return ()
+def read_patch(text: str) -> tuple[Node, ...]:
+    """Read a patch that stands in a kustomization as text; nothing where it is none."""
+    return _parse("patch.yaml", text.encode())[0]
 
 
 def _untabbed(path: RepoPath, data: bytes) -> bytes:
@@ -86,8 +143,9 @@ def _untabbed(path: RepoPath, data: bytes) -> bytes:
     return data.replace(b"\t", b"  ") if path.endswith(".json") else data
 
 
-def _without_actions(text: str) -> str:
-    return "\n".join(_without_action(line) for line in _ACTION.sub(_mark, text).split("\n"))
+def _without_actions(data: bytes) -> bytes:
+    text = _ACTION.sub(_mark, data.decode("utf-8", "replace"))
+    return "\n".join(_without_action(line) for line in text.split("\n")).encode()
 
 
 def _mark(action: re.Match[str]) -> str:

@@ -14,6 +14,14 @@ from generator.errors import InputError
 
 MOST_BYTES = 4 * 1024 * 1024
 MOST_DEPTH = 64
+# YAML 1.1 ends a line, and so a comment, where YAML 1.2 and a reviewer see none.
+_STRANGE = {
+    "\ufeff": "a byte order mark",
+    "\r": "CRLF line ends",
+    "\x85": "a line end that is not LF",
+    "\u2028": "a line end that is not LF",
+    "\u2029": "a line end that is not LF",
+}
 _TRUE = frozenset({"true", "yes", "on", "y"})
 Key = str | int
 
@@ -120,7 +128,7 @@ def _decode(file: str, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InputError("not UTF-8", file=file, line=line) from error
-    for char, name in (("\ufeff", "a byte order mark"), ("\r", "CRLF line ends")):
+    for char, name in _STRANGE.items():
         if char in text:
             line = text.count("\n", 0, text.index(char)) + 1
             raise InputError(f"holds {name}", file=file, line=line, hint="use UTF-8 and LF")
@@ -151,17 +159,19 @@ class _Builder:
             case yaml.AliasEvent():
                 self._refuse(event, "anchors and aliases are not allowed")
             case yaml.ScalarEvent():
-                self._check_anchor(event)
+                self._check_event(event)
                 is_plain = not event.style
                 self._put(Node(self._line(event), event.value, is_plain))
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
-                self._check_anchor(event)
+                self._check_event(event)
                 is_mapping = isinstance(event, yaml.MappingStartEvent)
                 self._push(event, _Frame(self._line(event), is_mapping))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 frame = self._open.pop()
                 value = frame.entries if frame.is_mapping else tuple(frame.items)
                 self._put(Node(frame.line, value))
+            case _:
+                pass  # the start and the end of a stream or document
 
     def _push(self, event: yaml.Event, frame: _Frame) -> None:
         if self._open and self._open[-1].is_mapping and self._open[-1].key is None:
@@ -191,11 +201,17 @@ class _Builder:
 
     def _line(self, event: yaml.Event) -> int:
         key = self._open[-1].key if self._open else None
-        return key.line if key is not None else int(event.start_mark.line) + 1
+        return key.line if key is not None else _line_of(event)
 
-    def _check_anchor(self, event: yaml.NodeEvent) -> None:
+    def _check_event(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
             self._refuse(event, "anchors and aliases are not allowed")
+        if event.tag is not None:
+            self._refuse(event, "tags are not allowed")
 
     def _refuse(self, event: yaml.Event, text: str) -> None:
-        raise InputError(text, file=self._file, line=int(event.start_mark.line) + 1)
+        raise InputError(text, file=self._file, line=_line_of(event))
+
+
+def _line_of(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark is not None else 1

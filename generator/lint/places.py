@@ -7,6 +7,7 @@ from generator import layout
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.finding import count, few
+from generator.lint.releases import is_release
 from generator.lint.view import View
 from generator.model.names import check_name
 
@@ -19,7 +20,6 @@ _TOPS = (
     layout.ROLLOUTS,
     layout.SITES,
 )
-_RELEASE = re.compile(r"v[0-9]{1,9}-[0-9a-f]{8}", re.ASCII)
 _EVIDENCE = re.compile(r"[0-9]{4}-[a-z][a-z-]*\.(?:json|ndjson\.gz)", re.ASCII)
 Belongs = Callable[[View, tuple[str, ...]], bool]
 
@@ -64,9 +64,7 @@ def _is_rollout(view: View, parts: tuple[str, ...]) -> bool:
 
 
 def _is_release(view: View, parts: tuple[str, ...]) -> bool:
-    if len(parts) < 4 or not _RELEASE.fullmatch(parts[2]):
-        return False
-    return parts[0] in view.environments() and parts[1] in view.models()
+    return len(parts) > 3 and is_release(view, "/".join(parts[:3]))
 
 
 def _is_pointer(view: View, parts: tuple[str, ...]) -> bool:
@@ -92,7 +90,7 @@ def paths(view: View) -> Iterator[Problem]:
         for path in view.ids(top):
             if not path.isprintable() or not path.isascii() or "\\" in path:
                 text = "the path holds characters that are not printable ASCII"
-                yield Problem(text, path.encode("ascii", "backslashreplace").decode())
+                yield Problem(text, path, hint="rename it")
             twin = seen.setdefault(path.lower(), path)
             if twin != path:
                 hint = "rename one of them: some file systems cannot hold both"

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from generator import layout
+from generator.changes import blob_id
 from generator.errors import InputError, Problem
 from generator.expand import expand
 from generator.expand import pointers as pointers_of
-from generator.changes import blob_id
 from generator.layout import RepoPath
 from generator.lint.finding import count, few
 from generator.lint.view import View
@@ -54,14 +54,18 @@ def pointers(view: View) -> Iterator[Problem]:
         line = compare(view, environment, model)
         if line.wrong:
             yield _difference(view, environment, model, line)
-        yield from _blocked(view, layout.rollout(environment, model), line.problems)
+        if line.problems and not _sources(view, environment, model):
+            yield from _blocked(view, layout.rollout(environment, model), line.problems)
 
 
 def _blocked(view: View, path: RepoPath, problems: Iterable[Problem]) -> Iterator[Problem]:
     for one in problems:
         # What is not there cannot be mended; then the file that asks for it has to be.
-        known = one.file if one.file and view.tree.read(one.file) is not None else path
-        yield replace(one, file=known, message=f"the sites cannot be compared: {one.message}")
+        file = one.file or path
+        if file != layout.CONFIG and view.tree.read(file) is None:
+            file = path
+        if file not in view.blamed:
+            yield replace(one, file=file, message=f"the sites cannot be compared: {one.message}")
 
 
 def _difference(view: View, environment: str, model: str, line: Comparison) -> Problem:
@@ -77,6 +81,8 @@ def _difference(view: View, environment: str, model: str, line: Comparison) -> P
 
 def _fix(view: View, environment: str, model: str, line: Comparison) -> str:
     """Tell an edit of the pointers, which has to go, from one that they have to follow."""
+    if wrong := _sources(view, environment, model):
+        return f"mend {wrong} first; then tidegate expand {model} --env {environment}"
     under = f"{layout.SITES}/{environment}"
     before = view.committed(under)
     like = next(iter(before.values()), None)
@@ -89,6 +95,14 @@ def _fix(view: View, environment: str, model: str, line: Comparison) -> str:
     if len(edited) < len(line.wrong) or not view.tree.commit:
         return f"tidegate expand {model} --env {environment}"
     return view.restore(edited[0]) if len(edited) == 1 else f"git restore {layout.SITES}"
+
+
+def _sources(view: View, environment: str, model: str) -> RepoPath:
+    """Find an error in what the pointers follow from: they must not follow it."""
+    rollout = layout.rollout(environment, model)
+    folders = (f"{layout.RELEASES}/{environment}/{model}/", layout.cohort(environment, model))
+    found = (path for path in view.blamed if path == rollout or path.startswith(folders))
+    return min(found, default="")
 
 
 def _line(view: View, line: Comparison, path: RepoPath) -> int | None:

@@ -19,6 +19,7 @@ from generator.render import helm, kustomize
 
 MOST_COMMITS = 20
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
+_RELEASE = re.compile(r"v[0-9]{1,9}-[0-9a-f]{8}", re.ASCII)
 _COPIED = ("base", "components", "chart")
 
 
@@ -46,14 +47,18 @@ def folders(view: View) -> tuple[Folder, ...]:
 
 
 def _folders(view: View) -> Iterator[Folder]:
-    groups: dict[RepoPath, list[RepoPath]] = {}
-    for path in view.ids(layout.RELEASES):
-        parts = path.split("/")
-        if len(parts) > 4 and parts[1] in view.environments() and parts[2] in view.models():
-            groups.setdefault("/".join(parts[:4]), []).append(path)
     data = view.tree.read_many(view.ids(layout.RELEASES))
-    for folder, paths in groups.items():
-        yield Folder(folder, {path[len(folder) + 1 :]: data[path] for path in paths})
+    for folder, paths in _grouped(view).items():
+        if is_release(view, folder.partition("/")[2]):
+            yield Folder(folder, {path[len(folder) + 1 :]: data[path] for path in paths})
+
+
+def is_release(view: View, name: str) -> bool:
+    """Say whether `<env>/<model>/<release>` can be one; another rule names those that cannot."""
+    environment, _, rest = name.partition("/")
+    model, _, release_id = rest.partition("/")
+    known = environment in view.environments() and model in view.models()
+    return known and bool(_RELEASE.fullmatch(release_id))
 
 
 def release(view: View) -> Iterator[Problem]:
@@ -153,12 +158,12 @@ def _undo(view: View, folder: Folder) -> str:
     commits = _commits(view, folder)
     if len(commits) < 2:
         return "freeze it again with `tidegate release`, and delete this directory"
-    return f"git checkout {commits[-1]} -- {folder.path}"
+    return f"git checkout {commits[-1][:12]} -- {folder.path}"
 
 
 def _commits(view: View, folder: Folder) -> tuple[str, ...]:
     def found() -> tuple[str, ...]:
-        return tuple(one.id[:12] for one in view.tree.log((folder.path,), MOST_COMMITS))
+        return tuple(one.id for one in view.tree.log((folder.path,), MOST_COMMITS))
 
     return view.once(("commits", folder.path), found)
 
@@ -176,13 +181,18 @@ def _states(view: View, folder: Folder) -> Iterator[tuple[str, Mapping[RepoPath,
 
 
 def _now(view: View, folder: Folder) -> Mapping[RepoPath, str]:
-    return view.once("releases now", lambda: _group(view.ids(layout.RELEASES)))[folder.path]
+    return _grouped(view)[folder.path]
+
+
+def _grouped(view: View) -> Mapping[RepoPath, Mapping[RepoPath, str]]:
+    return view.once("releases now", lambda: _group(view.ids(layout.RELEASES)))
 
 
 def _group(ids: Mapping[RepoPath, str]) -> Mapping[RepoPath, Mapping[RepoPath, str]]:
     found: dict[RepoPath, dict[RepoPath, str]] = {}
     for path, id_ in ids.items():
-        found.setdefault("/".join(path.split("/")[:4]), {})[path] = id_
+        if path.count("/") > 3:
+            found.setdefault("/".join(path.split("/")[:4]), {})[path] = id_
     return found
 
 
@@ -204,7 +214,7 @@ def _changes(view: View, folder: Folder) -> Iterator[Problem]:
     before: Mapping[RepoPath, str] = {}
     for commit, now in _states(view, folder):
         if before and now and (changed := _differences(before, now)):
-            where = f"in {commit}" if commit else "since the last commit"
+            where = f"in {commit[:12]}" if commit else "since the last commit"
             text = f"a release never changes, but this one did {where}: {few(changed)}"
             yield Problem(text, changed[0], hint=_undo(view, folder))
             return

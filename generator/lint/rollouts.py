@@ -25,7 +25,7 @@ def rollout(view: View) -> Iterator[Problem]:
 def _releases(view: View, one: Rollout) -> Iterator[tuple[str, str, str]]:
     known = view.repository.releases(one.environment, one.model)
     for key, name in (("stable", one.stable), ("canary", one.canary)):
-        if name and name not in known:
+        if name and not view.ids(layout.release(one.environment, one.model, name)):
             yield key, f"there is no release {name!r}", f"known: {few(known) or 'none'}"
     release = view.release(one.environment, one.model, one.canary) if one.canary else None
     if release is not None and one.percent.basis_points:
@@ -36,20 +36,17 @@ def _releases(view: View, one: Rollout) -> Iterator[tuple[str, str, str]]:
 
 
 def _names(one: Rollout) -> Iterator[tuple[str, str, str]]:
-    hint = f"tidegate promote {one.model}@ALIAS --env {one.environment} --reason ..."
-    if one.canary and not one.stable:
-        yield "canary", "a canary without a stable release", hint.replace("--reason", "--baseline")
-    if one.canary and one.canary == one.stable:
+    if not one.canary:
+        return
+    if one.canary == one.stable:
         yield "canary", "the canary is the stable release already", "take the line away"
     prefix = f"{one.environment}-{one.model}-{one.canary}-"
-    number = one.id.removeprefix(prefix)
-    if one.canary and not (one.id.startswith(prefix) and number.isdigit()):
-        key = "rollout" if one.id else "canary"
-        yield key, f"a rollout of {one.canary} is called {prefix}1, not {one.id!r}", hint
+    if not one.id.startswith(prefix):
+        text = f"a rollout of {one.canary} is called {prefix}1, not {one.id!r}"
+        yield "rollout", text, "git revert the edit, or promote the version again"
 
 
 def _phase(view: View, one: Rollout) -> Iterator[tuple[str, str, str]]:
-    revert = f"tidegate revert {one.model} --env {one.environment} --reason ..."
     if one.canary and one.phase in (None, Phase.COMPLETED):
         said = one.phase.value if one.phase else "not given"
         yield "phase", f"a canary is named, but the phase is {said}", "take the canary away"
@@ -58,8 +55,6 @@ def _phase(view: View, one: Rollout) -> Iterator[tuple[str, str, str]]:
     elif not one.canary and one.phase in (Phase.PROGRESSING, Phase.PAUSED):
         text = f"the phase is {one.phase.value}, but no canary is named"
         yield "phase", text, "write phase: Reverted, or name the canary again"
-    if one.canary and one.phase is Phase.PROGRESSING and one.percent > one.steps[-1]:
-        yield "percent", "the percentage is above the last step", revert
 
 
 def _kind(view: View, one: Rollout) -> Kind | None:

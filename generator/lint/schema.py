@@ -46,7 +46,7 @@ def _readers(view: View) -> Iterator[tuple[RepoPath, Read]]:
             yield layout.shard(name, stem), _named(read_shard, stem)
     for name in view.models():
         yield layout.model(name), _named(read_model, name)
-    for environment, model in view.repository.rollouts():
+    for environment, model in view.lines():
         yield layout.rollout(environment, model), _line(environment, model)
         yield layout.cohort(environment, model), read_cohort
 

@@ -5,8 +5,7 @@ from collections.abc import Iterator
 
 from generator import layout
 from generator.errors import Problem
-from generator.layout import RepoPath
-from generator.lint.manifests import KUSTOMIZATIONS, try_manifest
+from generator.lint.manifests import KUSTOMIZATIONS, Source, is_template, scan
 from generator.lint.nodes import Node
 from generator.lint.view import View
 
@@ -16,6 +15,7 @@ _TOKEN = re.compile(
     rb"|xox[abpr]-[A-Za-z0-9-]{10,})\b"
 )
 _LOGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\s/:@\"'{}]+:[^\s/@\"'{}]+@", re.IGNORECASE)
+_KIND = re.compile(rb"^kind:[ ]*[\"']?Secret[\"']?[ ]*(?:#.*)?$", re.MULTILINE)
 _MOVE = "keep it in a secret store, and name it with an ExternalSecret; change the secret, too"
 _FOLDERS = (
     layout.MODELS,
@@ -31,21 +31,28 @@ _FOLDERS = (
 def secrets(view: View) -> Iterator[Problem]:
     """Look at every file that people or blueprints write."""
     for folder in _FOLDERS:
-        yield from view.scan(view.ids(folder), _secrets)
+        yield from scan(view, view.ids(folder), _secrets)
 
 
-def _secrets(path: RepoPath, data: bytes) -> Iterator[Problem]:
-    name = path.rpartition("/")[2]
+def _secrets(source: Source) -> Iterator[Problem]:
+    data = source.data
     for pattern, what in ((_KEY, "a private key"), (_TOKEN, "a token"), (_LOGIN, "a password")):
         if found := pattern.search(data):
             line = data.count(b"\n", 0, found.start()) + 1
             yield Problem(f"{what} stands here", line=line, hint=_MOVE)
-    if not any(word in data for word in (b"Secret", b"secret")):
-        return
-    for document in try_manifest(path, data):
+    if is_template(source.path):
+        yield from _template(data)
+    for document in source.documents if not is_template(source.path) else ():
         yield from _objects(document)
-        if name in KUSTOMIZATIONS:
+        if source.name in KUSTOMIZATIONS:
             yield from _generators(document)
+
+
+def _template(data: bytes) -> Iterator[Problem]:
+    # Whatever it is filled with stands in Git, too.
+    if found := _KIND.search(data):
+        line = data.count(b"\n", 0, found.start()) + 1
+        yield Problem("a Secret is made from values", line=line, hint=_MOVE)
 
 
 def _objects(document: Node) -> Iterator[Problem]:

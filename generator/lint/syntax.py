@@ -1,29 +1,31 @@
 """Manifests that people own read the same under YAML 1.1, YAML 1.2 and in Go."""
 
+import re
 from collections.abc import Iterable, Iterator
 
-from generator.errors import InputError, Problem
-from generator.layout import RepoPath
-from generator.lint.manifests import is_manifest, is_template, read_manifest, sources
+from generator.errors import Problem
+from generator.lint.manifests import Source, is_manifest, is_template, originals, scan
 from generator.lint.view import View
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?", re.ASCII)
 
 
 def syntax(view: View) -> Iterator[Problem]:
     """Read every manifest of a model as any other tool would."""
-    paths = (path for path in sources(view) if is_manifest(path) and not is_template(path))
-    yield from view.scan(paths, _unreadable)
+    paths = (path for path in originals(view) if is_manifest(path) and not is_template(path))
+    yield from scan(view, paths, _unreadable)
 
 
-def _unreadable(path: RepoPath, data: bytes) -> Iterable[Problem]:
-    try:
-        documents = read_manifest(path, data)
-    except InputError as error:
-        return error.problems
-    if path.endswith(".json"):
-        return ()
+def _unreadable(source: Source) -> Iterable[Problem]:
+    if source.problems or source.path.endswith(".json"):
+        return source.problems
     return [
-        Problem(f"{node.value!r} reads differently in different tools", line=node.line, hint=hint)
-        for document in documents
+        Problem(
+            f"{str(node.value)[:80]!r} reads differently in different tools",
+            line=node.line,
+            hint=hint,
+        )
+        for document in source.documents
         for _, node in document.walk()
         if node.is_plain and (hint := _doubt(str(node.value)))
     ]
@@ -36,6 +38,8 @@ def _doubt(text: str) -> str:
         return "quote it, or write true or false"
     if not text or not (text[0].isdigit() or text[0] in "+-.") or not text[-1].isalnum():
         return ""
+    if _DATE.fullmatch(text):
+        return "quote it: to some tools this is a date"
     digits = lowered.lstrip("+-").replace("_", "")
     is_octal = digits.isdigit() and len(digits) > 1 and digits[0] == "0"
     if is_octal or ("_" in text and digits.replace(".", "").isdigit()):

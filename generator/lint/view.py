@@ -5,13 +5,12 @@ nothing elsewhere. What several rules ask is computed once.
 """
 
 import shlex
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar, cast
 
 from generator import layout
 from generator.documents.sites import read_shard
-from generator.errors import InputError, Problem
+from generator.errors import InputError
 from generator.layout import RepoPath
 from generator.lint.nodes import Node, read_documents
 from generator.model.cohort import Cohort
@@ -26,12 +25,19 @@ T = TypeVar("T")
 
 
 class View:
-    """One repository, as far as it can be read."""
+    """One repository, as far as it can be read.
+
+    Attributes:
+        repository: What is checked.
+        tree: Its files.
+        blamed: Files that have an error, for rules that run after all others.
+    """
 
     def __init__(self, repository: Repository) -> None:
         """Open a repository."""
         self.repository = repository
         self.tree = repository.tree
+        self.blamed: frozenset[RepoPath] = frozenset()
         self._kept: dict[Hashable, object] = {}
 
     def once(self, name: Hashable, compute: Callable[[], T]) -> T:
@@ -77,7 +83,7 @@ class View:
 
     def documents(self, path: RepoPath) -> tuple[Node, ...]:
         """Read a YAML file of any schema; nothing where it cannot be read."""
-        name = ("documents", self._id(path))
+        name = ("documents", self.id_of(path))
         return self._try(name, lambda: read_documents(path, self.read(path))) or ()
 
     def line(self, path: RepoPath, *keys: str) -> int | None:
@@ -85,19 +91,8 @@ class View:
         documents = self.documents(path)
         return documents[0].line_of(*keys) if documents else None
 
-    def scan(
-        self, paths: Iterable[RepoPath], look: Callable[[RepoPath, bytes], Iterable[Problem]]
-    ) -> Iterator[Problem]:
-        """Look at files by content: the same bytes in another release are not looked at again."""
-        wanted = tuple(paths)
-        data = self.tree.read_many(wanted)
-        for path in wanted:
-            if path in data:
-                name = (look.__qualname__, path.rpartition("/")[2], self._id(path))
-                found = self.once(name, lambda path=path: tuple(look(path, data[path])))  # type: ignore[misc]
-                yield from (replace(one, file=path) for one in found)
-
-    def _id(self, path: RepoPath) -> str:
+    def id_of(self, path: RepoPath) -> str:
+        """Give what stands for the bytes of a file."""
         return self.ids(path.partition("/")[0]).get(path, path)
 
     # What it means

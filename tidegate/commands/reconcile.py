@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from pathlib import Path
 
 import click
@@ -114,19 +115,33 @@ def _data(one: object) -> dict[str, object]:
 def _code(done: object, *, told: bool) -> int:
     from generator.errors import ExitCode
     from reconciler.loop import Done
-    from reconciler.policy import Hold, Revert
+    from reconciler.policy import Escalate, Hold, Revert
 
     assert isinstance(done, tuple)  # noqa: S101 (the type is only known lazily)
     passes: tuple[Done, ...] = done
-    if any(one.lost for one in passes):
-        return ExitCode.LOST_RACE
-    if any(one.trouble for one in passes):
-        return ExitCode.INPUT
-    if not told:
-        return ExitCode.DONE
+    trouble = _trouble(passes)
+    if trouble or not told:
+        return trouble
     if any(one.commit and isinstance(one.passed.decision, Revert) for one in passes):
         return ExitCode.REVERTED
     if any(one.commit for one in passes):
         return ExitCode.DONE
-    held = any(isinstance(one.passed.decision, Hold) for one in passes)
+    held = any(isinstance(one.passed.decision, Hold | Escalate) for one in passes)
     return ExitCode.HELD if held else ExitCode.NOTHING_CHANGED
+
+
+def _trouble(done: object) -> int:
+    """Give the code of the worst trouble, 0 for none; a bug in one line spared the others."""
+    from generator.errors import ExitCode
+    from reconciler.loop import Done
+
+    assert isinstance(done, tuple)  # noqa: S101 (the type is only known lazily)
+    passes: tuple[Done, ...] = done
+    for one in passes:
+        if one.bug:
+            traceback.print_exception(one.bug)
+    if any(one.bug for one in passes):
+        return ExitCode.BUG
+    if any(one.lost for one in passes):
+        return ExitCode.LOST_RACE
+    return ExitCode.INPUT if any(one.trouble for one in passes) else ExitCode.DONE

@@ -91,6 +91,7 @@ def remove(where: Place, ids: tuple[str, ...], env: str) -> str | None:
 
     def intent(have: Repository, asked: Asked) -> ChangeSet | None:
         name = env or _only(have)
+        have.environment(name)  # told before its sites are
         change = remove_sites(have, name, ids, asked)
         going[:] = [application_name(name, model, one) for one in ids for model in have.models()]
         return change

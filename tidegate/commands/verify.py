@@ -102,20 +102,18 @@ def _chains(view: View) -> Iterator[Problem]:
     for folder in sorted({_folder(path) for path in view.ids(layout.EVIDENCE)} - blamed):
         parts = folder.split("/")
         if len(parts) == 4:
-            yield from _chain(view, Rollout(parts[2], parts[1], id=parts[3]), folder)
+            yield from _chain(view, Rollout(parts[2], parts[1], id=parts[3]))
 
 
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _chain(view: View, rollout: Rollout, folder: str) -> Iterable[Problem]:
+def _chain(view: View, rollout: Rollout) -> Iterable[Problem]:
     try:
         read_chain(view.tree, rollout)
     except InputError as error:
         return error.problems
-    except (KeyError, TypeError):
-        return [Problem("a piece of evidence lacks a key", folder)]
     return ()
 
 

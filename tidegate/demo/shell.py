@@ -9,6 +9,7 @@ from pathlib import Path
 from generator.errors import InputError
 from generator.gitrepo.checkout import Checkout
 from reconciler.wiring import calm_collector
+from tidegate.demo.screen import Screen, write_report
 from tidegate.demo.story import (
     EDGE,
     LINE,
@@ -21,9 +22,7 @@ from tidegate.demo.story import (
     prepare,
     tell_story,
 )
-from tidegate.demo.screen import Screen, write_report
 from tidegate.demo.workspace import Story, Workspace, at
-
 
 REPORT = "report.html"
 

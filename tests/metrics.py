@@ -1,0 +1,289 @@
+"""A fleet without chance: what Git says happens on every site, and its counters answer queries.
+
+`Plants` is the metrics API as the reconciler's rooms see it, a function. `Scene` puts it beside a
+real bare repository and one reconciler: `do` and `edit` are people, `tick` is one pass.
+"""
+
+import copy
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from generator import layout
+from generator.changes import ChangeSet, Committed, Outcome
+from generator.gitrepo.commit import Person
+from generator.gitrepo.snapshot import Snapshot
+from generator.repository import Repository
+from reconciler import loop
+from reconciler.measure import Answer, MetricsUnavailable, Series
+from reconciler.outlook import Memory, Query
+from reconciler.wiring import BareRemote
+from tests.builders import ADA, EDGE, MODEL, Intent, Origin, View, replaced
+from tidegate.demo.selector import Selector, parse
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+ROLLOUT = layout.rollout(EDGE, MODEL)
+PER_SECOND = 1.0
+_TARGET = re.compile(rb"/(v[0-9]+-[0-9a-f]{8})/[a-z0-9-]+\"")
+
+
+@dataclass(frozen=True)
+class Bad:
+    """The shares of bad predictions of one release."""
+
+    errors: float = 0.02
+    slow: float = 0.02
+    unsure: float = 0.05
+
+
+@dataclass
+class Run:
+    """One process on one site; times in seconds since the epoch."""
+
+    release: str
+    begun: float
+    ended: float = float("inf")
+
+
+@dataclass
+class Plants:
+    """Sites and the processes they run.
+
+    Attributes:
+        bad: Shares by the number of a release ("v13"); every other one is like `Bad()`.
+        never_start: Numbers whose pods never become ready; a site goes on with what it ran.
+        dark: Numbers that run and show nothing.
+        down: Every query fails.
+        warnings: What the API says of every answer.
+        change: What is done to every series before it is given out, None drops it.
+    """
+
+    bad: dict[str, Bad] = field(default_factory=dict)
+    never_start: set[str] = field(default_factory=set)
+    dark: set[str] = field(default_factory=set)
+    down: bool = False
+    warnings: tuple[str, ...] = ()
+    change: Callable[[Series], Series | None] = lambda series: series
+    asked: list[str] = field(default_factory=list)
+    _runs: dict[str, list[Run]] = field(default_factory=dict)
+    _away: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def serve(self, site: str, release: str, at: datetime) -> None:
+        """Start another release on a site."""
+        if release.partition("-")[0] in self.never_start:
+            return
+        runs = self._runs.setdefault(site, [])
+        if runs:
+            runs[-1].ended = at.timestamp()
+        runs.append(Run(release, at.timestamp()))
+
+    def hide(self, sites: Iterable[str], since: datetime, until: datetime) -> None:
+        """Let sites be out of reach of the metrics; they work on."""
+        for site in sites:
+            self._away.setdefault(site, []).append((since.timestamp(), until.timestamp()))
+
+    def query(self, promql: str, start: datetime, end: datetime, step: timedelta) -> Answer:
+        """Answer as `reconciler.prometheus.Prometheus.range` does."""
+        self.asked.append(promql)
+        if self.down:
+            raise MetricsUnavailable("Prometheus", "connection refused")
+        ticks = range(int(start.timestamp()), int(end.timestamp()) + 1, int(step.total_seconds()))
+        found = (self.change(one) for one in self._series(parse(promql), ticks))
+        return Answer(tuple(one for one in found if one), self.warnings)
+
+    def _series(self, selector: Selector, ticks: range) -> Iterator[Series]:
+        for number, (site, runs) in enumerate(sorted(self._runs.items())):
+            phase = number / len(self._runs)
+            for run in runs:
+                seen = [at for at in ticks if self._shows(site, run, at)]
+                if seen:
+                    yield from self._shown(selector, site, run, seen, phase)
+
+    def _shows(self, site: str, run: Run, at: float) -> bool:
+        if run.release.partition("-")[0] in self.dark or not run.begun <= at < run.ended:
+            return False
+        return not any(since <= at < until for since, until in self._away.get(site, ()))
+
+    def _shown(
+        self, selector: Selector, site: str, run: Run, seen: list[int], phase: float
+    ) -> Iterator[Series]:
+        own = {"site": site, "model": MODEL, "release": run.release}
+        shares = self.bad.get(run.release.partition("-")[0], Bad())
+        for labels, value in _variants(shares, phase, run):
+            named = own | labels
+            if selector.accepts(named):
+                yield Series(named, tuple((at, float(value(at))) for at in seen))
+
+
+def _variants(
+    bad: Bad, phase: float, run: Run
+) -> Iterable[tuple[dict[str, str], Callable[[int], float]]]:
+    def events(at: int) -> int:
+        return int((at - run.begun) * PER_SECOND)
+
+    def of(share: float) -> Callable[[int], float]:
+        return lambda at: min(events(at), int(events(at) * share + phase))
+
+    def but(share: float) -> Callable[[int], float]:
+        return lambda at: events(at) - of(share)(at)
+
+    predictions, latency = "model_predictions_total", "model_prediction_latency_seconds"
+    confidence = "model_prediction_confidence"
+    return (
+        ({"__name__": predictions, "outcome": "ok"}, but(bad.errors)),
+        ({"__name__": predictions, "outcome": "error"}, of(bad.errors)),
+        ({"__name__": f"{latency}_count"}, events),
+        ({"__name__": f"{latency}_bucket", "le": "0.25"}, but(bad.slow)),
+        ({"__name__": f"{confidence}_count"}, events),
+        ({"__name__": f"{confidence}_bucket", "le": "0.6"}, of(bad.unsure)),
+        ({"__name__": "model_release_info"}, lambda at: 1.0),
+        ({"__name__": "model_process_start_time_seconds"}, lambda at: run.begun),
+    )
+
+
+@dataclass
+class Scene:
+    """A fleet repository, the fleet that follows it, and one reconciler."""
+
+    origin: Origin
+    plants: Plants
+    memory: Memory = field(default_factory=Memory)
+    _desired: dict[str, str] = field(default_factory=dict)
+
+    def do(self, intent: Intent, at: datetime, *, person: Person = ADA, dated: Any = None) -> str:
+        """Let a person's command land at a time; `dated` is what their clock says."""
+        change = intent(Repository(self.tree()))
+        assert change is not None
+        return self.land(change, at, person=person, dated=dated)
+
+    def land(
+        self, change: ChangeSet, at: datetime, *, person: Person = ADA, dated: Any = None
+    ) -> str:
+        """Let a change set land at a time."""
+        outcome = self.origin.clone.land(change, person, dated or at)
+        assert isinstance(outcome, Committed)
+        self.follow(at)
+        return outcome.id
+
+    def edit(
+        self,
+        old: str,
+        new: str,
+        at: datetime,
+        *,
+        path: str = ROLLOUT,
+        person: Person = ADA,
+        dated: Any = None,
+    ) -> str:
+        """Let a person edit one place of one file on the branch."""
+        tree = self.tree()
+        data = replaced(tree.read_many((path,)), path, old, new)[path]
+        change = ChangeSet(tree.commit, {path: data}, f"edit {path}")
+        return self.land(change, at, person=person, dated=dated)
+
+    def put(self, path: str, data: bytes | None, at: datetime) -> str:
+        """Let a person write a whole file on the branch; None deletes it."""
+        return self.land(ChangeSet(self.tree().commit, {path: data}, f"put {path}"), at)
+
+    def follow(self, at: datetime) -> None:
+        """Let the sites take up what Git says, three minutes later."""
+        tree = self.tree()
+        tail = f"/{MODEL}/kustomization.yaml"
+        under = f"{layout.SITES}/{EDGE}"
+        pointers = {path: id_ for path, id_ in tree.ids(under).items() if path.endswith(tail)}
+        changed = [path for path, id_ in pointers.items() if self._desired.get(path) != id_]
+        self._desired = dict(pointers)
+        for path, data in tree.read_many(changed).items():
+            site, found = path.split("/")[2], _TARGET.search(data)
+            assert found is not None
+            self.plants.serve(site, found.group(1).decode(), at + 3 * MINUTE)
+
+    def tick(
+        self, at: datetime, *, memory: Memory | None = None, remote: loop.Remote | None = None
+    ) -> loop.Done:
+        """Make one pass of the reconciler and give what became of the edge line."""
+        done = self.ticks(at, memory=memory, remote=remote)
+        return next(one for one in done if (one.passed.environment, one.passed.model) == LINE)
+
+    def ticks(
+        self, at: datetime, *, memory: Memory | None = None, remote: loop.Remote | None = None
+    ) -> tuple[loop.Done, ...]:
+        """Make one pass of the reconciler over every line."""
+        kept = self.memory if memory is None else memory
+        mine = remote or BareRemote(self.origin.clone)
+        done = loop.once(mine, lambda _: self.plants.query, at, kept, lambda _: None)
+        if any(one.commit for one in done):
+            self.follow(at)
+        return done
+
+    def until(
+        self, at: datetime, end: datetime, step: timedelta = 10 * MINUTE
+    ) -> tuple[datetime, loop.Done]:
+        """Make passes until one lands a commit, and give its time."""
+        while at <= end:
+            done = self.tick(at)
+            if done.commit:
+                return at, done
+            at += step
+        raise AssertionError(f"nothing landed until {end}")
+
+    def tree(self) -> Snapshot:
+        """Open the newest commit."""
+        return self.origin.clone.fetch()
+
+    @property
+    def view(self) -> View:
+        """Read the newest commit."""
+        tree = self.tree()
+        return View(tree.read_many(tree.ids("")), Repository(tree))
+
+    def copy(self, folder: Path) -> "Scene":
+        """Go on from here elsewhere, with a reconciler that has just been started."""
+        return Scene(
+            self.origin.copy(folder),
+            copy.deepcopy(self.plants),
+            _desired=dict(self._desired),
+        )
+
+    def head(self) -> str:
+        """Name the newest commit."""
+        return self.tree().commit
+
+    def sites(self) -> Mapping[str, str]:
+        """Give the blob id of every pointer."""
+        return self.tree().ids(layout.SITES)
+
+    def canary(self) -> list[str]:
+        """List the sites whose pointers name the canary."""
+        view = self.view
+        return view.on(view.rollout().canary)
+
+
+LINE = (EDGE, MODEL)
+
+
+@dataclass(frozen=True)
+class Through:
+    """A remote on which something happens right before each push."""
+
+    remote: BareRemote
+    before: Callable[[], None]
+
+    def repository(self) -> Repository:
+        """Fetch the branch and open its head."""
+        return self.remote.repository()
+
+    def land(self, change: ChangeSet, now: datetime) -> Outcome:
+        """Let it happen, then push."""
+        self.before()
+        return self.remote.land(change, now)
+
+
+def no_metrics(*_: object) -> Query:
+    """Stand for a place where nobody may ask for metrics."""
+    raise AssertionError("nobody asked for metrics here")

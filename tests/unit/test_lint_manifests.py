@@ -1,0 +1,478 @@
+"""The rules that look into manifests people own, and into the copies of them in releases."""
+
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+
+from generator import layout
+from generator.changes import ChangeSet
+from generator.errors import InputError
+from generator.lint import Finding, lint
+from generator.lint.nodes import read_documents
+from generator.repository import Repository
+from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet
+
+BASE, PROFILES, CHART = layout.base(MODEL), layout.profiles(MODEL), layout.chart(MODEL)
+POD = f"{BASE}/deployment.yaml"
+KUSTOMIZATION = f"{BASE}/kustomization.yaml"
+PROFILE = f"{PROFILES}/gpu/kustomization.yaml"
+PATCH = f"{PROFILES}/gpu/patch.yaml"
+TEMPLATE = f"{CHART}/templates/deployment.yaml"
+SCHEMA = f"{CHART}/values.schema.json"
+KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\n"
+TOKEN = "ghp_" + "a" * 36
+
+
+@cache
+def start() -> Memory:
+    return Memory(fleet(sites=12, clusters=1))
+
+
+@cache
+def settled() -> Memory:
+    return start().do(baseline(12)).do(baseline(12, CLOUD))
+
+
+def findings(have: Memory) -> tuple[Finding, ...]:
+    return lint(Repository(have), NOW)
+
+
+FILES = {
+    "POD": POD,
+    "PATCH": PATCH,
+    "PROFILE": PROFILE,
+    "KUSTOMIZATION": KUSTOMIZATION,
+    "SERVICE": f"{BASE}/service.yaml",
+    "TEMPLATE": TEMPLATE,
+    "SERVICE_TEMPLATE": f"{CHART}/templates/service.yaml",
+    "CHART_FILE": f"{CHART}/Chart.yaml",
+    "VALUES": f"{CHART}/values.yaml",
+    "SCHEMA": SCHEMA,
+    "ENVIRONMENT": layout.environment(EDGE),
+}
+
+# What a person writes: the file, the rules that find it, and the lines as in a patch. Without a
+# line that goes, the new ones stand at the end.
+PLANTED = r"""
+@ POD yaml: a country
+-        - name: http
++        - name: no
+@ POD yaml: octal
+-        runAsUser: 65532
++        runAsUser: 0100
+@ POD yaml: base 60
+-        fsGroup: 65532
++        fsGroup: 22:22
+@ POD yaml: a power
+-        fsGroup: 65532
++        fsGroup: 1e3
+@ POD yaml: hexadecimal
+-        fsGroup: 65532
++        fsGroup: 0x1f
+@ POD yaml: underscores
+-        fsGroup: 65532
++        fsGroup: 65_532
+@ POD yaml: the same key twice
+-  replicas: 1
++  replicas: 1
++  replicas: 2
+@ POD yaml: an anchor
+-  replicas: 1
++  replicas: &a 1
+@ POD yaml: a tag
+-  replicas: 1
++  replicas: !!int 1
+@ PATCH yaml: no YAML
+-spec:
++spec: [
+@ POD floating: a tag
+-      containers:
++      containers:
++      - name: b
++        image: sidecar:1.2
++        resources: {requests: {cpu: 1m, memory: 1Mi}, limits: {memory: 1Mi}}
++        securityContext:
++          readOnlyRootFilesystem: true
++          allowPrivilegeEscalation: false
++          capabilities: {drop: [ALL]}
+@ PATCH floating: no tag at all
+-      - name: model-server
++      - name: model-server
++        image: other
+@ POD floating: an image volume
+-      volumes:
++      volumes:
++      - name: model
++        image: {reference: models:latest}
+@ KUSTOMIZATION floating: a remote base
+-- service.yaml
++- service.yaml
++- https://github.com/x/y//base?ref=main
+@ KUSTOMIZATION floating: a remote base without scheme
+-- service.yaml
++- service.yaml
++- github.com/x/y
+@ KUSTOMIZATION floating: a remote base by SSH
+-- service.yaml
++- service.yaml
++- git@example.com:x/y.git
+@ PROFILE floating: a remote patch
+-- path: patch.yaml
++- path: https://example.com/patch.yaml
+@ KUSTOMIZATION floating: a remote chart
++helmCharts:
++- name: x
++  repo: oci://example.com
+@ KUSTOMIZATION floating: an image by tag
++images:
++- name: b
++  newTag: '1.2'
+@ KUSTOMIZATION floating: an image by name
++images:
++- name: b
++  newName: c
+@ PROFILE floating: an image in a patch as text
++- patch: |-
++    kind: Deployment
++    spec: {template: {spec: {containers: [{name: a, image: b}]}}}
+@ PROFILE floating: an image in an operation
++- patch: |-
++    - op: replace
++      path: /spec/template/spec/containers/0/image
++      value: b:latest
+@ TEMPLATE floating: a template's tag
+-        image: {{ .Values.image | quote }}
++        image: "{{ .Values.image }}:latest"
+@ TEMPLATE floating: a template's own image
+-      tolerations:
+-        {{- toYaml . | nindent 8 }}
+-      {{- end }}
++      tolerations:
++        {{- toYaml . | nindent 8 }}
++      {{- end }}
++      initContainers:
++      - name: fetch
++        image: busybox
++        securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+@ VALUES floating: a value's tag
++sidecar:
++  repository: b
++  tag: latest
+@ VALUES floating: a value's image
++sidecar:
++  image: b:1
+@ CHART_FILE chart floating: a dependency
++dependencies:
++- name: x
++  version: ^1.0.0
+@ CHART_FILE chart floating: a dependency from elsewhere
++dependencies:
++- name: x
++  version: 1.0.0
++  repository: https://example.com
+@ SERVICE secrets: a Secret
++---
++apiVersion: v1
++kind: Secret
++metadata:
++  name: a
++stringData: {a: b}
+@ SERVICE secrets: a Secret in a List
++---
++kind: List
++items:
++- kind: Secret
++  data: {a: Yg==}
+@ KUSTOMIZATION secrets: a Secret from files
++secretGenerator:
++- name: a
++  literals: [a=b]
+@ SERVICE_TEMPLATE secrets: a Secret of a chart
++---
++apiVersion: v1
++kind: Secret
++metadata:
++  name: a
++data:
++  {{- toYaml .Values.x | nindent 2 }}
+@ ENVIRONMENT secrets: a password in a URL
++# https://ada:secret@example.com
+@ KUSTOMIZATION base: what is not there
+-- service.yaml
++- servise.yaml
+@ KUSTOMIZATION base: what lies outside
+-- service.yaml
++- ../profiles/gpu/patch.yaml
+@ PROFILE base: a patch that is not there
+-- path: patch.yaml
++- path: patches.yaml
+@ SERVICE base: a second Deployment
++---
++kind: Deployment
+@ POD base: an image of its own
+-        image: model-server   # the release puts the pinned image here
++        image: other@sha256:DIGEST
+@ CHART_FILE chart: another name
+-name: "defect-detector"
++name: other
+@ TEMPLATE chart: an alias
+-  name: "defect-detector-{{ .Values.release }}"
++  name: "{{ .Chart.Name }}-defect-detector-{{ .Values.release }}"
+@ TEMPLATE chart: chance
+-  name: "defect-detector-{{ .Values.release }}"
++  name: "{{ randAlphaNum 3 }}-defect-detector-{{ .Values.release }}"
+@ TEMPLATE chart: the clock
+-  name: "defect-detector-{{ .Values.release }}"
++  name: "{{ now | date "2006" }}-defect-detector-{{ .Values.release }}"
+@ TEMPLATE chart: a wave
+-metadata:
++metadata:
++  annotations:
++    argocd.argoproj.io/sync-wave: "1"
+@ TEMPLATE chart: a hook
+-metadata:
++metadata:
++  annotations:
++    helm.sh/hook: pre-install
+@ SCHEMA chart: an open schema
+-  "additionalProperties": false,
+@ SCHEMA chart: a schema from elsewhere
+-        "requests": {"$ref": "#/definitions/quantities"},
++        "requests": {"$ref": "https://example.com/a.json"},
+@ SCHEMA chart: no schema of JSON
+-  "$schema": "http://json-schema.org/draft-07/schema#",
++  $schema: "http://json-schema.org/draft-07/schema#",
+@ TEMPLATE chart: an image from elsewhere
+-        image: {{ .Values.image | quote }}
++        image: {{ .Values.other | quote }}
+@ POD pods: root
+-        runAsNonRoot: true
++        runAsNonRoot: false
+@ POD pods: root by number
+-        runAsUser: 65532
++        runAsUser: 0
+@ POD pods: not said
+-        runAsNonRoot: true
+@ POD pods: no seccomp
+-        seccompProfile:
+-          type: RuntimeDefault
+@ POD pods: another seccomp
+-          type: RuntimeDefault
++          type: Unconfined
+@ POD pods: may rise
+-          allowPrivilegeEscalation: false
++          allowPrivilegeEscalation: true
+@ POD pods: may rise, unsaid
+-          allowPrivilegeEscalation: false
+@ POD pods: keeps capabilities
+-            drop: [ALL]
++            drop: [NET_RAW]
+@ POD pods: adds capabilities
+-            drop: [ALL]
++            drop: [ALL]
++            add: [SYS_ADMIN]
+@ POD pods: a folder of the host
+-      volumes:
++      volumes:
++      - name: h
++        hostPath: {path: /}
+@ POD pods: a volume of another kind
+-      volumes:
++      volumes:
++      - name: h
++        nfs: {path: /}
+@ POD pods: a port of the host
+-          containerPort: 8080
++          containerPort: 8080
++          hostPort: 80
+@ POD pods: the network of the host
+-    spec:
++    spec:
++      hostNetwork: true
+@ POD pods: a sysctl
+-        runAsNonRoot: true
++        runAsNonRoot: true
++        sysctls: [{name: kernel.msgmax, value: '1'}]
+@ POD pods: all of /proc
+-            drop: [ALL]
++            drop: [ALL]
++          procMount: Unmasked
+@ PATCH pods: privileged by a profile
+-      - name: model-server
++      - name: model-server
++        securityContext: {privileged: true}
+@ PROFILE pods: privileged by a text
++- patch: |-
++    kind: Deployment
++    spec: {template: {spec: {hostPID: true}}}
+@ PROFILE pods: root by an operation
++- patch: |-
++    - {op: add, path: /spec/template/spec/securityContext/runAsUser, value: 0}
+@ POD hardening: may write
+-          readOnlyRootFilesystem: true
++          readOnlyRootFilesystem: false
+@ POD hardening: takes what it can
+-          limits:
+-            cpu: "2"
+-            memory: 2Gi
+@ POD hardening: a token
+-      automountServiceAccountToken: false
+@ TEMPLATE hardening: a token in a chart
+-      automountServiceAccountToken: false
+@ POD yaml: a date
+-        fsGroup: 65532
++        fsGroup: 2026-01-01
+@ TEMPLATE pods: root in a chart
+-        runAsNonRoot: true
+"""
+
+
+def _planted() -> Iterator[object]:
+    for entry in PLANTED.strip("\n").split("\n@ "):
+        head, *lines = entry.removeprefix("@ ").split("\n")
+        file, _, name = head.partition(" ")
+        old = "".join(f"{line[1:]}\n" for line in lines if line.startswith("-"))
+        new = "".join(f"{line[1:]}\n" for line in lines if line.startswith("+"))
+        rules = name.partition(":")[0]
+        yield pytest.param(rules, FILES[file], old, new.replace("DIGEST", "a" * 64), id=name)
+
+
+HIDDEN = [
+    pytest.param("yaml", POD, "  replicas: 1\n", "  replicas: 1\r\n", id="yaml: CRLF"),
+    pytest.param("secrets", POD, "", f"# {KEY}", id="secrets: a key in a comment"),
+    pytest.param("secrets", layout.model(MODEL), "", f"# {TOKEN}\n", id="secrets: a token"),
+]
+
+
+@pytest.mark.parametrize(("rules", "path", "old", "new"), [*_planted(), *HIDDEN])
+def test_a_rule_finds_what_a_person_writes(rules: str, path: str, old: str, new: str) -> None:
+    text = settled().files[path].decode()
+    assert old in text
+    edited = text.replace(old, new, 1) if old else text + new
+    found = findings(settled().put(path, edited.encode()))
+    assert {one.rule for one in found} == set(rules.split()), "\n".join(map(str, found))
+    assert {one.file for one in found} <= {path, CHART}
+    assert all(one.line for one in found if one.file != CHART)
+
+
+@pytest.mark.parametrize(
+    ("rule", "gone", "also"),
+    [
+        ("base", f"{BASE}/", {"lock-missing"}),
+        ("base", f"{PROFILES}/", {"lock-missing"}),
+        ("base", f"{PROFILES}/gpu/kustomization.yaml", {"lock-missing"}),
+        ("base", KUSTOMIZATION, {"lock-missing"}),
+        ("base", f"{BASE}/networkpolicy.yaml", {"lock-missing", "hardening"}),
+        ("chart", f"{CHART}/", {"lock-missing"}),
+        ("chart", SCHEMA, {"lock-missing"}),
+    ],
+)
+def test_a_rule_finds_what_is_gone(rule: str, gone: str, also: set[str]) -> None:
+    kept = {path: data for path, data in settled().files.items() if not path.startswith(gone)}
+    change = ChangeSet(settled().commit, dict.fromkeys(settled().files.keys() - kept.keys()), "go")
+    assert {one.rule for one in findings(settled().land(change))} == {rule, *also}
+
+
+def test_a_patch_that_is_named_as_a_resource_must_be_called_a_manifest() -> None:
+    have = settled().put(f"{BASE}/more.txt", b"kind: ConfigMap\n")
+    text = have.files[KUSTOMIZATION] + b"- more.txt\n"
+    (one,) = findings(have.put(KUSTOMIZATION, text))
+    assert (one.rule, one.message) == ("base", "'more.txt' is not called a manifest")
+
+
+def test_what_is_allowed_is_not_found() -> None:
+    have = settled()
+    text = have.files[POD].decode()
+    sidecar = (
+        "      - name: metrics\n"
+        f"        image: exporter@sha256:{'b' * 64}\n"
+        "        resources: {requests: {cpu: 1m, memory: 1Mi}, limits: {memory: 1Mi}}\n"
+        "        securityContext:\n"
+        "          readOnlyRootFilesystem: true\n"
+        "          runAsNonRoot: true\n"
+        "          allowPrivilegeEscalation: false\n"
+        "          capabilities: {drop: [ALL], add: [NET_BIND_SERVICE]}\n"
+        "          seccompProfile: {type: Localhost, localhostProfile: a}\n"
+        "      volumes:\n"
+    )
+    have = have.put(POD, text.replace("      volumes:\n", sidecar).encode())
+    have = have.put(f"{BASE}/more.yaml", b"kind: ConfigMap\ndata:\n  a: 'no'\n  b: |\n    x: 012\n")
+    have = have.put(f"{BASE}/extra.json", b'{\n\t"kind": "ConfigMap"\n}\n')
+    have = have.put(
+        f"{BASE}/secret.yaml", b"kind: ExternalSecret\nspec: {target: {template: {data: {a: b}}}}\n"
+    )
+    have = have.put(f"{CHART}/templates/more.yaml", b"{{ if }}\n- [\n{{ end }}\n")
+    assert findings(have) == ()
+
+
+def test_a_secret_whose_data_stand_elsewhere_is_allowed() -> None:
+    have = settled().put(f"{BASE}/token.yaml", b"kind: Secret\ntype: example.com/token\n")
+    images = b"images:\n- name: b\n  newName: c\n  digest: sha256:0\nsecretGenerator: []\n"
+    assert findings(have.put(KUSTOMIZATION, have.files[KUSTOMIZATION] + images)) == ()
+
+
+def test_a_release_is_looked_at_though_its_base_was_mended() -> None:
+    sidecar = b"      - name: b\n        image: sidecar:1.2\n      volumes:\n"
+    text = start().files[POD]
+    have = start().put(POD, text.replace(b"      volumes:\n", sidecar)).do(baseline(12))
+    name = have.view.rollout().stable
+    copy = f"{layout.release(EDGE, MODEL, name)}/base/deployment.yaml"
+    found = findings(have.put(POD, text))
+    assert {(one.rule, one.file) for one in found} == {("floating", copy)}
+
+
+def test_a_pointer_that_nothing_vouches_for_is_looked_into() -> None:
+    path = f"{layout.pointer(EDGE, 'plant-0007', MODEL)}/kustomization.yaml"
+    have = settled().put(path, b"resources:\n- https://github.com/x/y?ref=main\n")
+    assert {(one.rule, one.file) for one in findings(have)} == {
+        ("floating", path),
+        ("pointers", path),
+    }
+
+
+# ------------------------------------------------------------------ reading
+
+
+def test_values_are_found_by_their_path_and_line() -> None:
+    (one,) = read_documents("a", b"a:\n  b:\n  - c: 'd'\n  - e\nf: {g: h}\n")
+    assert one.text("a", "b", 0, "c") == "d"
+    assert one.line_of("a", "b", 1) == 4
+    assert one.line_of("f", "g", "i") == 5
+    assert one.at("a", "b", 2) is None
+    assert one.at("a", 0) is None
+    assert one.text("f") == ""
+    assert one.items("f") == ()
+    assert one.entries("a", "b") == {}
+    assert one.texts("a", "b") == ("", "e")
+    assert [key for key, _ in one.walk()] == ["", "a", "b", "b", "c", "b", "f", "g"]
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "message"),
+    [
+        (b"a: 1\na: 2\n", 2, "the key 'a' stands here twice"),
+        (b"a: [1]\na: 2\n", 2, "the key 'a' stands here twice"),
+        (b"a: &b 1\n", 1, "anchors and aliases are not allowed"),
+        (b"a:\n- *b\n", 2, "anchors and aliases are not allowed"),
+        (b"a: !!binary x\n", 1, "tags are not allowed"),
+        (b"? [a]\n: b\n", 1, "a key must be a plain word"),
+        (b"[" * 100_000, 1, "nested too deeply"),
+        (b"- " * 100_000, 1, "nested too deeply"),
+        (b"a: [\n", 2, "not YAML: did not find expected node content"),
+        (b"a\r\n", 1, "holds CRLF line ends"),
+        (b"a\n\xff", 2, "not UTF-8"),
+        (b"\x00", None, "not YAML"),
+        (b"a" * 5_000_000, None, "larger than 4194304 bytes"),
+    ],
+)
+def test_what_cannot_be_read_is_refused(data: bytes, line: int | None, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_documents("f", data)
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line, problem.message) == ("f", line, message)
+
+
+def test_empty_documents_are_left_out() -> None:
+    assert read_documents("f", b"---\n---\na: b\n---\n# nothing\n")[0].text("a") == "b"
+    assert len(read_documents("f", b"---\n---\na: b\n---\n''\n")) == 2
