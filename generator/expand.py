@@ -147,10 +147,17 @@ def differences(
         The files to write, None for one that has to go; empty when all is right.
 
     Raises:
-        InputError: As `expand`.
+        InputError: As `expand`, or every pointer would go: an emptied file is never an order
+            to take a model off a whole fleet.
     """
     expected = expand(repository, environment, model).files
     found = pointers(repository.tree, environment, model)
+    if found and not expected:
+        raise InputError(
+            f"this would take {model} off every site of {environment}",
+            file=layout.rollout(environment, model),
+            hint="restore the stable line and the site files from the commit before",
+        )
     changed: dict[RepoPath, bytes | None] = {
         path: data for path, data in expected.items() if found.get(path) != _id(data, found)
     }

@@ -156,10 +156,6 @@ def _by_hand(
             name = commits[0].id[:12] if commits else "no commit"
             command = f"tidegate expand {model} --env {environment}, or git revert {name}"
             return Hold("hand-edit", f"{what} changed by hand in {name}", None, command)
-    if not repository.sites(environment):
-        (commit, *_) = repository.tree.log((f"{layout.shards(environment)}/**",), 1)
-        why = f"no site is left since {commit.id[:12]}, and following that would delete everything"
-        return Hold("no-sites", why, None, f"git revert {commit.id[:12]}")
     return None
 
 

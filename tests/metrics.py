@@ -16,12 +16,13 @@ from generator import layout
 from generator.changes import ChangeSet, Committed, Outcome
 from generator.gitrepo.commit import Person
 from generator.gitrepo.snapshot import Snapshot
+from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler import loop
 from reconciler.measure import Answer, MetricsUnavailable, Series
 from reconciler.outlook import Memory, Query
 from reconciler.wiring import BareRemote
-from tests.builders import ADA, EDGE, MODEL, Intent, Origin, View, replaced
+from tests.builders import ADA, EDGE, MODEL, Files, Intent, Origin, View, replaced
 from tidegate.demo.selector import Selector, parse
 
 MINUTE = timedelta(minutes=1)
@@ -30,6 +31,17 @@ DAY = timedelta(days=1)
 ROLLOUT = layout.rollout(EDGE, MODEL)
 PER_SECOND = 1.0
 _TARGET = re.compile(rb"/(v[0-9]+-[0-9a-f]{8})/[a-z0-9-]+\"")
+
+
+def quick(files: Mapping[str, bytes]) -> Files:
+    """Judge every 10 minutes and soak for one hour, so that a step is few ticks."""
+    settings = layout.environment(EDGE)
+    return replaced(
+        replaced(files, settings, "interval: 5m ", "interval: 10m "),
+        ROLLOUT,
+        "soak: 2h ",
+        "soak: 1h ",
+    )
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,7 @@ class Plants:
     asked: list[str] = field(default_factory=list)
     _runs: dict[str, list[Run]] = field(default_factory=dict)
     _away: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    _memo: dict[tuple[Any, ...], list[int]] = field(default_factory=dict, repr=False)
 
     def serve(self, site: str, release: str, at: datetime) -> None:
         """Start another release on a site."""
@@ -97,34 +110,57 @@ class Plants:
         return Answer(tuple(one for one in found if one), self.warnings)
 
     def _series(self, selector: Selector, ticks: range) -> Iterator[Series]:
+        wanted: dict[str, list[int]] = {}
         for number, (site, runs) in enumerate(sorted(self._runs.items())):
-            phase = number / len(self._runs)
+            found: dict[tuple[str, int], list[tuple[int, float]]] = {}
             for run in runs:
-                seen = [at for at in ticks if self._shows(site, run, at)]
-                if seen:
-                    yield from self._shown(selector, site, run, seen, phase)
+                if run.release not in wanted:
+                    wanted[run.release] = _wanted(selector, run.release)
+                seen = self._seen(site, run, ticks) if wanted[run.release] else ()
+                bad = self.bad.get(run.release.partition("-")[0], Bad())
+                for one in wanted[run.release] if seen else ():
+                    value = _counter(one, bad, number / len(self._runs), run.begun)
+                    points = found.setdefault((run.release, one), [])
+                    points += [(at, float(value(at))) for at in seen]
+            for (release, one), points in found.items():
+                labels = {**COUNTERS[one], "site": site, "model": MODEL, "release": release}
+                yield Series(labels, tuple(points))
 
-    def _shows(self, site: str, run: Run, at: float) -> bool:
-        if run.release.partition("-")[0] in self.dark or not run.begun <= at < run.ended:
-            return False
-        return not any(since <= at < until for since, until in self._away.get(site, ()))
-
-    def _shown(
-        self, selector: Selector, site: str, run: Run, seen: list[int], phase: float
-    ) -> Iterator[Series]:
-        own = {"site": site, "model": MODEL, "release": run.release}
-        shares = self.bad.get(run.release.partition("-")[0], Bad())
-        for labels, value in _variants(shares, phase, run):
-            named = own | labels
-            if selector.accepts(named):
-                yield Series(named, tuple((at, float(value(at))) for at in seen))
+    def _seen(self, site: str, run: Run, ticks: range) -> list[int]:
+        if run.release.partition("-")[0] in self.dark:
+            return []
+        away = self._away.get(site, ())
+        key = (run.begun, run.ended, ticks, tuple(away))
+        if key not in self._memo:
+            inside = [at for at in ticks if run.begun <= at < run.ended]
+            self._memo[key] = [
+                at for at in inside if not any(since <= at < until for since, until in away)
+            ]
+        return self._memo[key]
 
 
-def _variants(
-    bad: Bad, phase: float, run: Run
-) -> Iterable[tuple[dict[str, str], Callable[[int], float]]]:
+COUNTERS = (
+    {"__name__": "model_predictions_total", "outcome": "ok"},
+    {"__name__": "model_predictions_total", "outcome": "error"},
+    {"__name__": "model_prediction_latency_seconds_count"},
+    {"__name__": "model_prediction_latency_seconds_bucket", "le": "0.25"},
+    {"__name__": "model_prediction_confidence_count"},
+    {"__name__": "model_prediction_confidence_bucket", "le": "0.6"},
+    {"__name__": "model_release_info"},
+    {"__name__": "model_process_start_time_seconds"},
+)
+
+
+def _wanted(selector: Selector, release: str) -> list[int]:
+    own = {"model": MODEL, "release": release}
+    return [one for one, labels in enumerate(COUNTERS) if selector.accepts(own | labels)]
+
+
+def _counter(one: int, bad: Bad, phase: float, begun: float) -> Callable[[int], float]:
+    """Give the value of one of COUNTERS at a time."""
+
     def events(at: int) -> int:
-        return int((at - run.begun) * PER_SECOND)
+        return int((at - begun) * PER_SECOND)
 
     def of(share: float) -> Callable[[int], float]:
         return lambda at: min(events(at), int(events(at) * share + phase))
@@ -132,18 +168,16 @@ def _variants(
     def but(share: float) -> Callable[[int], float]:
         return lambda at: events(at) - of(share)(at)
 
-    predictions, latency = "model_predictions_total", "model_prediction_latency_seconds"
-    confidence = "model_prediction_confidence"
     return (
-        ({"__name__": predictions, "outcome": "ok"}, but(bad.errors)),
-        ({"__name__": predictions, "outcome": "error"}, of(bad.errors)),
-        ({"__name__": f"{latency}_count"}, events),
-        ({"__name__": f"{latency}_bucket", "le": "0.25"}, but(bad.slow)),
-        ({"__name__": f"{confidence}_count"}, events),
-        ({"__name__": f"{confidence}_bucket", "le": "0.6"}, of(bad.unsure)),
-        ({"__name__": "model_release_info"}, lambda at: 1.0),
-        ({"__name__": "model_process_start_time_seconds"}, lambda at: run.begun),
-    )
+        but(bad.errors),
+        of(bad.errors),
+        events,
+        but(bad.slow),
+        events,
+        of(bad.unsure),
+        lambda at: 1.0,
+        lambda at: begun,
+    )[one]
 
 
 @dataclass
@@ -154,6 +188,15 @@ class Scene:
     plants: Plants
     memory: Memory = field(default_factory=Memory)
     _desired: dict[str, str] = field(default_factory=dict)
+    _remote: list[BareRemote] = field(default_factory=list)
+    _trees: list[Snapshot] = field(default_factory=list)
+
+    @property
+    def remote(self) -> BareRemote:
+        """Give the branch as the reconciler sees it."""
+        if not self._remote or self._remote[0].bare is not self.origin.clone:
+            self._remote[:] = [BareRemote(self.origin.clone)]
+        return self._remote[0]
 
     def do(self, intent: Intent, at: datetime, *, person: Person = ADA, dated: Any = None) -> str:
         """Let a person's command land at a time; `dated` is what their clock says."""
@@ -192,16 +235,31 @@ class Scene:
 
     def follow(self, at: datetime) -> None:
         """Let the sites take up what Git says, three minutes later."""
+        self._trees.clear()
+        for site, release in self.runs().items():
+            if self._desired.get(site) != release:
+                self.plants.serve(site, release, at + 3 * MINUTE)
+                self._desired[site] = release
+
+    def runs(self) -> dict[str, str]:
+        """Say which release the pointer of every edge site names."""
         tree = self.tree()
         tail = f"/{MODEL}/kustomization.yaml"
-        under = f"{layout.SITES}/{EDGE}"
-        pointers = {path: id_ for path, id_ in tree.ids(under).items() if path.endswith(tail)}
-        changed = [path for path, id_ in pointers.items() if self._desired.get(path) != id_]
-        self._desired = dict(pointers)
-        for path, data in tree.read_many(changed).items():
-            site, found = path.split("/")[2], _TARGET.search(data)
-            assert found is not None
-            self.plants.serve(site, found.group(1).decode(), at + 3 * MINUTE)
+        paths = [path for path in tree.ids(f"{layout.SITES}/{EDGE}") if path.endswith(tail)]
+        found = {}
+        for path, data in tree.read_many(paths).items():
+            target = _TARGET.search(data)
+            assert target is not None
+            found[path.split("/")[2]] = target.group(1).decode()
+        return found
+
+    def on(self, release: str) -> list[str]:
+        """List the sites whose pointers name a release."""
+        return sorted(site for site, found in self.runs().items() if found == release)
+
+    def rollout(self) -> Rollout:
+        """Read the file that a release manager edits."""
+        return Repository(self.tree()).rollout(EDGE, MODEL)
 
     def tick(
         self, at: datetime, *, memory: Memory | None = None, remote: loop.Remote | None = None
@@ -215,7 +273,7 @@ class Scene:
     ) -> tuple[loop.Done, ...]:
         """Make one pass of the reconciler over every line."""
         kept = self.memory if memory is None else memory
-        mine = remote or BareRemote(self.origin.clone)
+        mine = remote or self.remote
         done = loop.once(mine, lambda _: self.plants.query, at, kept, lambda _: None)
         if any(one.commit for one in done):
             self.follow(at)
@@ -233,8 +291,10 @@ class Scene:
         raise AssertionError(f"nothing landed until {end}")
 
     def tree(self) -> Snapshot:
-        """Open the newest commit."""
-        return self.origin.clone.fetch()
+        """Open the newest commit; once after each landing is enough."""
+        if not self._trees:
+            self._trees.append(self.origin.clone.fetch())
+        return self._trees[0]
 
     @property
     def view(self) -> View:
@@ -260,8 +320,7 @@ class Scene:
 
     def canary(self) -> list[str]:
         """List the sites whose pointers name the canary."""
-        view = self.view
-        return view.on(view.rollout().canary)
+        return self.on(self.rollout().canary)
 
 
 LINE = (EDGE, MODEL)

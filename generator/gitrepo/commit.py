@@ -67,5 +67,7 @@ def _stream(change: ChangeSet, person: Person, now: datetime) -> Iterable[bytes]
 
 
 def _quote(path: str) -> bytes:
+    if "\0" in path:
+        raise ValueError(f"{path!r} is not a path")
     escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'.encode("utf-8", "surrogateescape")

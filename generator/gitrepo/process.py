@@ -194,5 +194,5 @@ def refusal(out: bytes, err: bytes) -> str:
         if line.startswith("remote: ")
     ]
     lines = [line for line in out.decode("utf-8", "replace").splitlines() if line.startswith("!")]
-    reason = lines[0].rpartition("\t")[2] if lines else last_line(err)
+    reason = lines[0].rpartition("\t")[2] if lines else last_line(err) or "it did not stay there"
     return one_line(redact(" ".join([reason, *[line for line in told if line][:3]])), 400)

@@ -1,7 +1,6 @@
 """A Kustomize base is complete and local, and has a place for the pins and the image."""
 
 import posixpath
-import re
 from collections.abc import Iterable, Iterator
 
 from generator import layout
@@ -11,6 +10,7 @@ from generator.lint.manifests import (
     KUSTOMIZATIONS,
     containers,
     is_manifest,
+    is_remote,
     models_of,
     pod_spec,
     sources,
@@ -21,7 +21,6 @@ from generator.model.environment import Kind
 from generator.render.kustomize import PLACEHOLDER
 
 _LISTS = ("resources", "components", "bases", "crds", "configurations", "patchesStrategicMerge")
-_REMOTE = re.compile(r"[a-z0-9+.-]+://|git::|git@|gh:|github\.com[/:]|[?&]ref=", re.IGNORECASE)
 
 
 def base(view: View) -> Iterator[Problem]:
@@ -63,7 +62,7 @@ def _references(view: View, path: RepoPath, document: Node) -> Iterator[Problem]
     if "/profiles/" in path:
         inside = "/".join(path.split("/")[:4])
     for node in _named(document):
-        if not node.text() or _REMOTE.search(node.text()):
+        if not node.text() or is_remote(node.text()):
             continue  # the rule `floating` tells what lies outside of Git
         target = posixpath.normpath(f"{path.rpartition('/')[0]}/{node.text()}")
         if not target.startswith(f"{inside}/"):

@@ -11,6 +11,7 @@ from generator.lint.manifests import (
     KUSTOMIZATIONS,
     Source,
     copies,
+    is_remote,
     originals,
     read_patch,
     scan,
@@ -22,7 +23,6 @@ from generator.lint.view import View
 from generator.render.kustomize import PLACEHOLDER
 
 _PINNED = re.compile(r"[^@\s]+@sha256:[0-9a-f]{64}", re.ASCII)
-_REMOTE = re.compile(r"[a-z0-9+.-]+://|git::|git@|gh:|github\.com[/:]|[?&]ref=", re.IGNORECASE)
 _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]+)?", re.ASCII)
 _ALIAS = re.compile(r"models:/[^@]*(?:@.*|/(?:latest|staging|production|archived))", re.IGNORECASE)
 _WORDS = ("annotations", "commonAnnotations", "commonLabels", "labels")
@@ -83,7 +83,7 @@ def _kustomization(document: Node) -> Iterator[Problem]:
                 "a chart is fetched when the sites are rendered", line=node.line, hint=hint
             )
     for node in _references(document):
-        if _REMOTE.search(node.text()):
+        if is_remote(node.text()):
             hint = "copy it into the base: a release is rendered without network"
             yield Problem(f"{node.text()!r} lies outside of Git", line=node.line, hint=hint)
     for image in document.items("images"):

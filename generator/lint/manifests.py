@@ -21,6 +21,7 @@ _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _TEMPLATES = re.compile(
     r"/chart/templates/|/charts/[^/]+/templates/|^sites/(?:[^/]+/){3}templates/"
 )
+_REMOTE = re.compile(r"[a-z0-9+.-]+://|git::|git@|gh:|github\.com[/:]|[?&]ref=", re.IGNORECASE)
 _ENDINGS = (".yaml", ".yml", ".json", "/Kustomization")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _POD_SPECS = {
@@ -73,6 +74,11 @@ def is_template(path: RepoPath) -> bool:
 def is_manifest(path: RepoPath) -> bool:
     """Say whether a file should hold YAML."""
     return path.endswith(_ENDINGS)
+
+
+def is_remote(text: str) -> bool:
+    """Say whether Kustomize would fetch what a reference names."""
+    return bool(_REMOTE.search(text))
 
 
 def originals(view: View) -> tuple[RepoPath, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from generator import layout
 from generator.documents.config import read_time
-from generator.errors import InputError, Problem
+from generator.errors import Problem
 from generator.lint.finding import few
 from generator.lint.view import View
 from generator.model.config import Rejection
@@ -29,7 +29,7 @@ def _releases(view: View, one: Rollout) -> Iterator[tuple[str, str, str]]:
             yield key, f"there is no release {name!r}", f"known: {few(known) or 'none'}"
     release = view.release(one.environment, one.model, one.canary) if one.canary else None
     if release is not None and one.percent.basis_points:
-        for entry in _ledger(view):
+        for entry in view.rejected():
             if entry.key == release.key:
                 text = f"the canary {one.canary} was rejected: {entry.reason}"
                 yield "canary", text, f"tidegate revert {one.model} --env {one.environment}"
@@ -62,18 +62,11 @@ def _kind(view: View, one: Rollout) -> Kind | None:
     return settings.kind if settings is not None else None
 
 
-def _ledger(view: View) -> tuple[Rejection, ...]:
-    try:
-        return view.repository.rejected()
-    except InputError:
-        return ()
-
-
 def rejected(view: View) -> Iterator[Problem]:
     """Check the entries of the ledger: whole digests, once each, with their evidence."""
     rows = [row for node in view.documents(layout.REJECTED) for row in node.items("rejected")]
     seen: set[tuple[str, str, str]] = set()
-    for number, entry in enumerate(_ledger(view)):
+    for number, entry in enumerate(view.rejected()):
         line = rows[number].line if number < len(rows) else None
         for text in _entry(view, entry):
             yield Problem(text, layout.REJECTED, line, "git restore the entry as it was written")

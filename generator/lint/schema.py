@@ -1,62 +1,48 @@
 """Every file of a known place keeps to its closed schema."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 from generator import layout
-from generator.documents.config import read_config, read_environment, read_rejected
-from generator.documents.model import read_model
 from generator.documents.reading import Document
-from generator.documents.rollout import read_cohort, read_rollout
-from generator.documents.sites import read_shard
-from generator.errors import InputError, Problem
+from generator.errors import Problem
 from generator.intents.setup import read_lock
 from generator.layout import RepoPath
 from generator.lint.view import View
 
-Read = Callable[[RepoPath, bytes], object]
-
 
 def schema(view: View) -> Iterator[Problem]:
     """Read every file that has a schema; release.yaml belongs to the rule `release`."""
-    if view.tree.read(layout.CONFIG) is None:
-        hint = "run this inside a repository made by `tidegate init`"
-        yield Problem("the file is missing", layout.CONFIG, hint=hint)
-    for path, read in _readers(view):
-        data = view.tree.read(path)
-        if data is not None:
-            yield from _problems(path, data, read)
+    for path in _read(view):
+        yield from view.problems(path)
 
 
-def _problems(path: RepoPath, data: bytes, read: Read) -> Iterable[Problem]:
-    try:
-        read(path, data)
-    except InputError as error:
-        return error.problems
-    return ()
-
-
-def _readers(view: View) -> Iterator[tuple[RepoPath, Read]]:
-    yield layout.CONFIG, read_config
-    yield layout.REJECTED, read_rejected
-    yield layout.ANSWERS, _read_answers
-    yield layout.LOCK, lambda _, __: read_lock(view.tree)
+def _read(view: View) -> Iterator[RepoPath]:
+    view.config()
+    yield layout.CONFIG
+    view.rejected()
+    yield layout.REJECTED
+    data = view.tree.read(layout.ANSWERS)
+    if data is not None:
+        view.attempt(layout.ANSWERS, partial(_read_answers, layout.ANSWERS, data))
+        yield layout.ANSWERS
+    if view.tree.read(layout.LOCK) is not None:
+        view.attempt(layout.LOCK, lambda: read_lock(view.tree))
+        yield layout.LOCK
     for name in view.environments():
-        yield layout.environment(name), _named(read_environment, name)
+        view.environment(name)
+        yield layout.environment(name)
         for stem in view.shards(name):
-            yield layout.shard(name, stem), _named(read_shard, stem)
+            view.shard(name, stem)
+            yield layout.shard(name, stem)
     for name in view.models():
-        yield layout.model(name), _named(read_model, name)
+        view.model(name)
+        yield layout.model(name)
     for environment, model in view.lines():
-        yield layout.rollout(environment, model), _line(environment, model)
-        yield layout.cohort(environment, model), read_cohort
-
-
-def _named(read: Callable[[RepoPath, bytes, str], object], name: str) -> Read:
-    return lambda path, data: read(path, data, name)
-
-
-def _line(environment: str, model: str) -> Read:
-    return lambda path, data: read_rollout(path, data, environment, model)
+        view.rollout(environment, model)
+        yield layout.rollout(environment, model)
+        view.cohort(environment, model)
+        yield layout.cohort(environment, model)
 
 
 def _read_answers(path: RepoPath, data: bytes) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from generator import layout
 from generator.errors import Problem
+from generator.layout import RepoPath
 from generator.lint.manifests import KUSTOMIZATIONS, Source, is_template, scan
 from generator.lint.nodes import Node
 from generator.lint.view import View
@@ -17,32 +18,31 @@ _TOKEN = re.compile(
 _LOGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\s/:@\"'{}]+:[^\s/@\"'{}]+@", re.IGNORECASE)
 _KIND = re.compile(rb"^kind:[ ]*[\"']?Secret[\"']?[ ]*(?:#.*)?$", re.MULTILINE)
 _MOVE = "keep it in a secret store, and name it with an ExternalSecret; change the secret, too"
-_FOLDERS = (
-    layout.MODELS,
-    layout.RELEASES,
-    layout.ENVIRONMENTS,
-    layout.ROLLOUTS,
-    "monitoring",
-    "docs",
-    ".github",
-)
+_MANIFESTS = (layout.MODELS, layout.RELEASES, "monitoring")
+_OTHERS = (layout.ENVIRONMENTS, layout.ROLLOUTS, "docs", ".github")
 
 
 def secrets(view: View) -> Iterator[Problem]:
-    """Look at every file that people or blueprints write."""
-    for folder in _FOLDERS:
+    """Look at the words of every file, and at the objects of manifests."""
+    for folder in (*_MANIFESTS, *_OTHERS):
+        for path, data in view.tree.read_many(view.ids(folder)).items():
+            yield from _words(path, data)
+    for folder in _MANIFESTS:
         yield from scan(view, view.ids(folder), _secrets)
 
 
-def _secrets(source: Source) -> Iterator[Problem]:
-    data = source.data
+def _words(path: RepoPath, data: bytes) -> Iterator[Problem]:
     for pattern, what in ((_KEY, "a private key"), (_TOKEN, "a token"), (_LOGIN, "a password")):
         if found := pattern.search(data):
             line = data.count(b"\n", 0, found.start()) + 1
-            yield Problem(f"{what} stands here", line=line, hint=_MOVE)
+            yield Problem(f"{what} stands here", path, line, _MOVE)
+
+
+def _secrets(source: Source) -> Iterator[Problem]:
     if is_template(source.path):
-        yield from _template(data)
-    for document in source.documents if not is_template(source.path) else ():
+        yield from _template(source.data)
+        return
+    for document in source.documents:
         yield from _objects(document)
         if source.name in KUSTOMIZATIONS:
             yield from _generators(document)

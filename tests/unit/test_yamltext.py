@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.yamltext import Row, delete_key, dump, quote, set_scalar
@@ -38,6 +38,7 @@ values = st.recursive(
 )
 
 
+@settings(max_examples=60)
 @given(st.dictionaries(texts, values, min_size=1, max_size=4) | st.lists(values, min_size=1))
 def test_what_is_written_reads_back_as_the_same_data(value: Any) -> None:
     assert yaml.load(dump(value), Loader=yaml.CSafeLoader) == value
@@ -234,6 +235,7 @@ def documents(draw: st.DrawFn) -> str:
     return draw(st.sampled_from(["", "---\n", "# head\n---\n"])) + "\n".join(lines) + end
 
 
+@settings(max_examples=60)
 @given(documents(), st.sampled_from(["10", "2.5", '"x: y # z"', "v13-3f9a1c2b"]))
 def test_the_splice_leaves_every_other_byte_alone(text: str, scalar: str) -> None:
     result = set_scalar(text, "percent", scalar)
@@ -250,6 +252,7 @@ def test_the_splice_leaves_every_other_byte_alone(text: str, scalar: str) -> Non
     assert yaml.safe_load(text[start : len(text) - len(tail)]) == yaml.safe_load(text)["percent"]
 
 
+@settings(max_examples=60)
 @given(documents(), st.sampled_from(["percent", "a", ""]), st.sampled_from(["percent", "b", ""]))
 def test_a_key_can_be_added_to_any_document_and_taken_out_again(
     text: str, before: str, after: str

@@ -29,7 +29,7 @@ _ODD = {"120000": "a symlink", "160000": "a submodule"}
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
 @looking
 def verify(where: Place, *, head: bool, wants_rules: bool, as_json: bool) -> None:
-    r"""Check the whole repository, offline: one line for each finding, and what mends it.
+    """Check the whole repository, offline: one line for each finding, and what mends it.
 
     In a checkout the files are taken as they lie there, so that you see it before you commit.
     Exits with 1 when there is an error. A rule can be set aside in tidegate.yaml:
