@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = ROOT / "tests" / "unit"
 ENGINES = ("helm", "kubeconform", "kustomize", "prometheus", "promtool")
-UNIT_CPU_S = 2.0
+UNIT_CPU_S = 6.0
 
 # ------------------------------------------------------------------ rooms stay pure
 
