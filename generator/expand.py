@@ -80,6 +80,10 @@ def _expand_cloud(repository: Repository, rollout: Rollout) -> Expansion:
     if not rollout.stable:
         return Expansion({}, {})
     environment, model = rollout.environment, rollout.model
+    if rollout.canary == rollout.stable:
+        path = layout.rollout(environment, model)
+        hint = "restore both lines from the commit before"
+        raise InputError("canary and stable are the same release", file=path, hint=hint)
     stable = _frozen(repository, environment, model, rollout.stable)
     canary = _frozen(repository, environment, model, rollout.canary) if rollout.canary else None
     settings = repository.environment(environment).settings

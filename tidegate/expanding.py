@@ -10,6 +10,7 @@ from generator.changes import ChangeSet, Draft, Tree
 from generator.errors import InputError
 from generator.expand import differences
 from generator.gitrepo.checkout import Checkout
+from generator.intents.delivery import refresh
 from generator.intents.moves import expand_pointers
 from generator.intents.words import Asked
 from generator.layout import RepoPath
@@ -38,9 +39,23 @@ class Expander:
         last: str | None = None
         for environment, model in self._lines(Repository(self._edited(self._place.tree()))):
             last = self._commit_line(environment, model) or last
+        if not (self._environment or self._model):
+            last = self._commit_delivery() or last
         if last is None:
             click.echo("nothing to do: every pointer is as it should be", err=True)
         return last
+
+    def _commit_delivery(self) -> str | None:
+        """Commit what follows for Argo CD, with the person's edit of `tidegate.yaml`."""
+
+        def intent(have: Repository, asked: Asked) -> ChangeSet | None:
+            edited = {k: v for k, v in self._dirty("", "").items() if k == layout.CONFIG}
+            change = refresh(Repository(self._edited(have.tree)), asked)
+            return replace(change, files={**edited, **change.files}) if change else None
+
+        if intent(Repository(self._place.tree()), Asked()) is None:
+            return None
+        return self._place.change(intent)
 
     def _commit_line(self, environment: str, model: str) -> str | None:
         base = Repository(self._edited(self._place.tree()))

@@ -37,7 +37,9 @@ def status(
     allowed = dict.fromkeys((origin_of(text) for text in origins), "")
     connect = Origins(allowed, loopback=not where.repo or is_local(where.repo)).connect
     while True:
-        rows = statuses(Repository(where.tree()), connect, where.now)
+        repository = Repository(where.tree())
+        repository.config()
+        rows = statuses(repository, connect, where.now)
         text = json.dumps(rows, indent=2) if as_json else tree(rows, where.now)
         click.echo(("\033[2J\033[H" if watch and not as_json else "") + text)
         if not watch:
