@@ -83,7 +83,7 @@ def _status(
         "percent": str(rollout.percent),
         "steps": [str(step) for step in rollout.steps],
         "step": rollout.step_number(rollout.percent),
-        "since": _time(outlook.situation.since if outlook.situation else None),
+        "since": _time(outlook.since),
         "sites": _sites(outlook, sites) if edge else {"total": sites},
         "verdict": outlook.situation.verdict.value if outlook.situation else None,
         "objectives": [numbers(one) for one in outlook.situation.verdicts]

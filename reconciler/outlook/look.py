@@ -41,6 +41,7 @@ class Outlook:
         lines: The recording since then.
         through: The newest tick judged.
         opening: History to freeze first; else None.
+        since: When the present step was taken, or seen; None when nothing climbs.
         unseen: Commit of the present step while Git does not say that it was seen; else "".
         sights: What every site showed of itself.
         canary: Sites that should run the canary.
@@ -55,6 +56,7 @@ class Outlook:
     lines: tuple[Line, ...] = ()
     through: datetime | None = None
     opening: Opening | None = None
+    since: datetime | None = None
     unseen: str = ""
     sights: Mapping[str, Sight] = field(default_factory=dict)
     canary: frozenset[str] = frozenset()
@@ -103,7 +105,11 @@ def look(
     chain, judge = _hear(repository, rollout, memory)
     course = read_course(repository, rollout, chain, now)
     outlook = Outlook(
-        rollout, chain=chain, unseen=course.unseen, canary=course.canary(rollout.percent)
+        rollout,
+        chain=chain,
+        since=course.since,
+        unseen=course.unseen,
+        canary=course.canary(rollout.percent),
     )
     try:
         if not chain.entries:
