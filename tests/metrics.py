@@ -293,7 +293,9 @@ class Scene:
     def tree(self) -> Snapshot:
         """Open the newest commit; once after each landing is enough."""
         if not self._trees:
-            self._trees.append(self.origin.clone.fetch())
+            tree = self.origin.clone.fetch()
+            tree.read_many(tree.ids(""))  # one process instead of one a file
+            self._trees.append(tree)
         return self._trees[0]
 
     @property

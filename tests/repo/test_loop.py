@@ -624,21 +624,21 @@ def test_a_kill_at_any_moment_loses_and_repeats_nothing(seen: Place) -> None:
     assert steps(seen) == 1
 
 
-# Git command, which one of its kind in the pass, and whether the step stands on the remote when
-# the reconciler dies right before and right after it.
-CALLS = {
-    ("ls-remote", 1): (0, 0),
-    ("fetch", 1): (0, 0),
-    ("fast-import", 1): (0, 0),
-    ("push", 1): (0, 1),
-    ("ls-remote", 2): (1, 1),
+# The reconciler dies right before or after a Git command, the first or second of its kind in the
+# pass; does the step stand on the remote then?
+KILLS = {
+    ("before", "fetch", 1): 0,
+    ("before", "fast-import", 1): 0,
+    ("after", "fast-import", 1): 0,
+    ("before", "push", 1): 0,
+    ("after", "push", 1): 1,
+    ("after", "ls-remote", 2): 1,
 }
 
 
-@pytest.mark.parametrize(("call", "which"), CALLS)
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_a_kill_at_each_call_of_git(
-    seen: Place, monkeypatch: pytest.MonkeyPatch, call: str, which: int, when: str
+@pytest.mark.parametrize(("when", "call", "which"), KILLS)
+def test_a_kill_at_each_side_effect(
+    seen: Place, monkeypatch: pytest.MonkeyPatch, when: str, call: str, which: int
 ) -> None:
     """A `git` on PATH kills its caller right before or after one command."""
     real, folder = shutil.which("git"), seen.folder / "bin"
@@ -659,7 +659,7 @@ exec "{real}" "$@"
         patch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
         assert start(seen, STEP).wait(60) == -signal.SIGKILL
     check(seen)
-    assert steps(seen) == CALLS[call, which][when == "after"]
+    assert steps(seen) == KILLS[when, call, which]
     assert command(seen.words(STEP)) == 0
     check(seen)
     assert steps(seen) == 1
