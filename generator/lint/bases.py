@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Iterable, Iterator
 
 from generator import layout
+from generator.documents.nodes import Node
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.manifests import (
@@ -15,7 +16,6 @@ from generator.lint.manifests import (
     pod_spec,
     sources,
 )
-from generator.lint.nodes import Node
 from generator.lint.view import View
 from generator.model.environment import Kind
 from generator.render.kustomize import PLACEHOLDER

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from generator.documents.nodes import Node
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.manifests import (
@@ -16,7 +17,6 @@ from generator.lint.manifests import (
     read_patch,
     scan,
 )
-from generator.lint.nodes import Node
 from generator.lint.pointers import unproven
 from generator.lint.releases import folders
 from generator.lint.view import View

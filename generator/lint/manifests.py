@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from generator import layout
+from generator.documents.nodes import Node, read_documents
 from generator.errors import InputError, Problem
 from generator.layout import RepoPath
-from generator.lint.nodes import Node, read_documents
 from generator.lint.view import View
 from generator.model.environment import Kind
 

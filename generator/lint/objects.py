@@ -8,6 +8,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from generator import layout
+from generator.documents.nodes import Node
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.manifests import (
@@ -20,7 +21,6 @@ from generator.lint.manifests import (
     scan,
     sources,
 )
-from generator.lint.nodes import Node
 from generator.lint.view import View
 from generator.model.environment import Kind
 

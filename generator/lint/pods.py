@@ -7,6 +7,7 @@ Source: the Pod Security Standards of Kubernetes, profile restricted.
 from collections.abc import Callable, Iterator
 
 from generator import layout
+from generator.documents.nodes import Node
 from generator.errors import Problem
 from generator.lint.manifests import (
     ACTION,
@@ -20,7 +21,6 @@ from generator.lint.manifests import (
     scan,
     sources,
 )
-from generator.lint.nodes import Node
 from generator.lint.view import View
 from generator.model.environment import Kind
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 from generator import layout
+from generator.documents.nodes import Node
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.manifests import KUSTOMIZATIONS, Source, is_template, scan
-from generator.lint.nodes import Node
 from generator.lint.view import View
 
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")

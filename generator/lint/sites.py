@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 
 from generator import layout
+from generator.documents.nodes import Node
 from generator.errors import Problem
 from generator.expand import profiles_of
 from generator.lint.finding import count, few
-from generator.lint.nodes import Node
 from generator.lint.view import View
 from generator.model.environment import Kind
 from generator.model.names import APPLICATION_LENGTH

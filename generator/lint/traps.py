@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from generator import layout
+from generator.documents.nodes import Key, Node
 from generator.errors import Problem
 from generator.layout import RepoPath
-from generator.lint.nodes import Key, Node
 from generator.lint.view import View
 from generator.render import argocd
 

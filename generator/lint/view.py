@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar, cast
 
 from generator import layout
+from generator.documents.nodes import Node, read_documents
 from generator.documents.sites import read_shard
 from generator.errors import InputError, Problem
 from generator.layout import RepoPath
-from generator.lint.nodes import Node, read_documents
 from generator.model.cohort import Cohort
 from generator.model.config import Config, ModelSpec, Rejection
 from generator.model.environment import Environment

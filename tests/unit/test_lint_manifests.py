@@ -7,9 +7,9 @@ import pytest
 
 from generator import layout
 from generator.changes import ChangeSet
+from generator.documents.nodes import read_documents
 from generator.errors import InputError
 from generator.lint import Finding, lint
-from generator.lint.nodes import read_documents
 from generator.repository import Repository
 from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet
 

@@ -1,7 +1,7 @@
 """YAML of any schema as located values: bounded, never recursive, no anchors, no twin keys.
 
-The rules look at manifests that people own, so nothing is known about their keys; what they
-ask is the text at a path and the line it stands on. The documents are built from the event
+Manifests belong to people, so nothing is known about their keys; what is
+asked is the text at a path and the line it stands on. The documents are built from the event
 stream, because composing nodes recurses with the depth of a foreign file.
 """
 
