@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from generator.documents.reading import Document, whole
-from generator.model.release import ModelVersion, Release
+from generator.model.release import FORMAT, ModelVersion, Release
 from generator.yamltext import dump
-
-FORMAT = 1
 
 
 def files_digest(files: Mapping[str, bytes]) -> str:
@@ -34,7 +32,7 @@ def freeze(
     thing twice gives the same release.
     """
     config_digest = files_digest(copied)
-    digest = _digest(environment, model, version, image, config_digest)
+    digest = _digest(FORMAT, environment, model, version, image, config_digest)
     name = _name(version, digest)
     return Release(name, model, environment, version, image, config_digest, digest, source_commit)
 
@@ -45,14 +43,15 @@ def _name(version: ModelVersion, digest: str) -> str:
 
 def recompute(release: Release) -> str:
     """Digest the pins of a release again."""
-    return _digest(
-        release.environment, release.model, release.version, release.image, release.config_digest
-    )
+    where = release.environment, release.model
+    return _digest(release.format, *where, release.version, release.image, release.config_digest)
 
 
-def _digest(environment: str, model: str, v: ModelVersion, image: str, config_digest: str) -> str:
+def _digest(
+    number: int, environment: str, model: str, v: ModelVersion, image: str, config_digest: str
+) -> str:
     inputs = {
-        "format": FORMAT,
+        "format": number,
         "environment": environment,
         "model": model,
         "image": image,
@@ -83,6 +82,7 @@ def write_release(release: Release) -> bytes:
             "configDigest": release.config_digest,
             "image": release.image,
             "sourceCommit": release.source_commit,
+            **({"format": release.format} if release.format > 1 else {}),  # 1 did not say it
             "version": {
                 "registryName": version.registry_name,
                 "number": version.version,
@@ -121,9 +121,8 @@ def read_release(file: str, data: bytes) -> Release:
         size_bytes=pins.number("bytes", whole, 0),
         asked=pins.value("asked", str, ""),
     )
-    build = partial(
-        _build,
-        version,
+    pinned = partial(
+        Release,
         id=top.value("id", str, "", required=True),
         model=top.value("model", str, "", required=True),
         environment=top.value("environment", str, "", required=True),
@@ -131,14 +130,16 @@ def read_release(file: str, data: bytes) -> Release:
         config_digest=top.value("configDigest", str, "", required=True),
         digest=top.value("digest", str, "", required=True),
         source_commit=top.value("sourceCommit", str, ""),
+        format=top.number("format", whole, 1),
     )
+    build = partial(_build, pinned, version)
     pins.close()
     top.close()
     return document.finish(build)
 
 
-def _build(version: "partial[ModelVersion]", **fields: str) -> Release:
-    release = Release(version=version(), **fields)
+def _build(pinned: "partial[Release]", version: "partial[ModelVersion]") -> Release:
+    release = pinned(version=version())
     if recompute(release) != release.digest:
         raise ValueError("the digest is not that of the pins: a release never changes")
     name = _name(release.version, release.digest)

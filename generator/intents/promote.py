@@ -233,16 +233,9 @@ def _freeze(
     if settings.kind is Kind.CLOUD:
         draft.write(helm.release_files(frozen, copied))
     else:
-        draft.write({f"{folder}/{path}": data for path, data in copied.items()})
-        for profile in _profiles(copied):
-            draft.write(kustomize.profile(frozen, profile))
+        draft.write(kustomize.release_files(frozen, copied))
     draft.write({f"{folder}/release.yaml": write_release(frozen)})
     return frozen
-
-
-def _profiles(copied: Mapping[str, bytes]) -> frozenset[str]:
-    parts = (path.split("/") for path in copied)
-    return frozenset(part[1] for part in parts if part[0] == "components" and len(part) > 2)
 
 
 def _copied(repository: Repository, settings: Environment, model: str) -> Mapping[str, bytes]:

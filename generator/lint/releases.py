@@ -5,7 +5,7 @@ Nearly everything in it is under the digest in its name; history guards the rest
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from generator import layout
@@ -130,8 +130,10 @@ def _rendered(view: View, folder: Folder, pins: Release) -> Iterator[Problem]:
     if f"{helm.CHART}Chart.yaml" in folder.files:
         expected |= {f"{folder.path}/{path}": data for path, data in folder.copied.items()}
     else:
-        for profile in _profiles(folder):
-            expected |= kustomize.profile(pins, profile)
+        try:
+            expected |= kustomize.release_files(pins, folder.copied)
+        except InputError:
+            return  # the rule `yaml` names the file that cannot be read
     have = {f"{folder.path}/{path}": data for path, data in folder.files.items()}
     copied = {f"{folder.path}/{path}" for path in folder.copied}
     wrong = sorted(path for path, data in expected.items() if have.get(path) != data)
@@ -144,11 +146,6 @@ def _rendered(view: View, folder: Folder, pins: Release) -> Iterator[Problem]:
         short = [path[len(folder.path) + 1 :] for path in extra]
         text = f"{count(len(extra), 'file')} of no part of the release: {few(short)}"
         yield Problem(text, extra[0], hint=_undo(view, folder))
-
-
-def _profiles(folder: Folder) -> Iterable[str]:
-    parts = (path.split("/") for path in folder.copied)
-    return sorted({part[1] for part in parts if part[0] == "components" and len(part) > 2})
 
 
 def _undo(view: View, folder: Folder) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from generator.model.names import check_name, check_release
 
+FORMAT = 2  # of what a release directory holds; 2 has a list of images on the edge
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _IMAGE = re.compile(r"[a-z0-9][a-z0-9._/:-]{0,254}@sha256:[0-9a-f]{64}", re.ASCII)
 _URI = re.compile(r"[a-z][a-z0-9+.-]{0,31}:[\x21-\x7e]{1,1024}", re.ASCII)
@@ -91,6 +92,7 @@ class Release:
         config_digest: sha256 over the copied files of `models/<model>/`.
         digest: sha256 over the canonical inputs; this is what is compared.
         source_commit: The commit of `models/` it was made from.
+        format: What the directory holds; those of older ones stay as they were written.
     """
 
     id: str
@@ -101,9 +103,12 @@ class Release:
     config_digest: str
     digest: str
     source_commit: str
+    format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """Refuse a release that floats."""
+        """Refuse a release that floats, or that a newer tidegate has written."""
+        if not 1 <= self.format <= FORMAT:
+            raise ValueError(f"format {self.format} is not known here: update tidegate")
         check_release(self.id)
         check_name("model", self.model)
         check_name("environment", self.environment)

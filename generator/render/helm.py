@@ -19,6 +19,7 @@ from generator.layout import RepoPath
 from generator.model.percent import WHOLE, Percent
 from generator.model.release import Release
 from generator.model.site import Site
+from generator.render.images import untagged
 from generator.render.kustomize import HEADER, pins
 from generator.yamltext import Row, dump, quote, set_scalar
 
@@ -200,13 +201,7 @@ def _values(
             "enabled": True,
             "release": one.release.id,
             "site": site.id,
-            "image": _untagged(one.release.image),
+            "image": untagged(one.release.image),
             "annotations": {**pins(one.release), **columns},
         }
     return found
-
-
-def _untagged(image: str) -> str:
-    reference, _, digest = image.partition("@")
-    path, slash, last = reference.rpartition("/")
-    return f"{path}{slash}{last.partition(':')[0]}@{digest}"

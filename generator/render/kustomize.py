@@ -11,12 +11,39 @@ from generator import layout
 from generator.layout import RepoPath
 from generator.model.release import Release
 from generator.model.site import Site
+from generator.render.images import image_list, untagged
 from generator.yamltext import dump
 
 HEADER = b"# Written by tidegate; tidegate verify compares these bytes.\n"
 PLACEHOLDER = "model-server"
 KIND = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
 RELEASE_URL = "https://tidegate.dev/releases"
+IMAGES = "images.txt"
+IMAGES_SINCE = 2  # format of the release
+
+
+def release_files(release: Release, copied: Mapping[str, bytes]) -> Mapping[RepoPath, bytes]:
+    """Freeze a base with its profiles: byte copies, and the machine's part beside them.
+
+    Args:
+        release: The pins.
+        copied: The files of `models/<model>/base` and `profiles`, under `base/`, `components/`.
+
+    Returns:
+        Path inside the repository to bytes; release.yaml is not among them.
+
+    Raises:
+        InputError: A manifest cannot be read.
+    """
+    folder = layout.release(release.environment, release.model, release.id)
+    files = {f"{folder}/{path}": data for path, data in copied.items()}
+    parts = (path.split("/") for path in copied)
+    profiles = {part[1] for part in parts if part[0] == "components" and len(part) > 2}
+    for name in sorted(profiles):
+        files.update(profile(release, name))
+    if release.format >= IMAGES_SINCE:
+        files[f"{folder}/{IMAGES}"] = image_list(release, copied)
+    return files
 
 
 def profile(release: Release, name: str) -> Mapping[RepoPath, bytes]:
@@ -30,13 +57,13 @@ def profile(release: Release, name: str) -> Mapping[RepoPath, bytes]:
         Two files under `<release>/<profile>/`.
     """
     folder = f"{layout.release(release.environment, release.model, release.id)}/{name}"
-    reference, _, digest = release.image.partition("@")
+    image, _, digest = untagged(release.image).partition("@")
     kustomization = {
         **KIND,
         "resources": ["../base"],
         "components": [f"../components/{name}"],
         "labels": [{"pairs": {"tidegate.dev/release": release.id}, "includeTemplates": True}],
-        "images": [{"name": PLACEHOLDER, "newName": _without_tag(reference), "digest": digest}],
+        "images": [{"name": PLACEHOLDER, "newName": image, "digest": digest}],
         "patches": [{"path": "pins.yaml", "target": {"kind": "Deployment"}}],
     }
     return {
@@ -69,12 +96,6 @@ def _patch(release: Release) -> Mapping[str, object]:
             "template": {"metadata": {"annotations": dict(pins(release))}},
         },
     }
-
-
-def _without_tag(reference: str) -> str:
-    name, _, last = reference.rpartition("/")
-    bare = last.partition(":")[0]
-    return f"{name}/{bare}" if name else bare
 
 
 def pointer(

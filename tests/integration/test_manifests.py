@@ -143,10 +143,9 @@ def edge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("edge")
     release = a_release("edge-k3s", 13)
     copied = scaffolded("model-edge-k3s", f"models/{MODEL}/")
-    folder = f"releases/edge-k3s/{MODEL}/{release.id}"
-    write(root / folder, {p.replace("profiles/", "components/"): d for p, d in copied.items()})
+    frozen = {path.replace("profiles/", "components/"): data for path, data in copied.items()}
+    write(root, kustomize.release_files(release, frozen))
     for number, profile in enumerate(PROFILES):
-        write(root, kustomize.profile(release, profile))
         site = Site(f"plant-{number}", f"k3s-{number}", hardware=profile, labels=SITE.labels)
         write(root, kustomize.pointer("edge-k3s", MODEL, site, release.id, ["line"]))
     return root
@@ -168,6 +167,52 @@ def test_a_site_builds(edge: Path, engine: Engine, number: int, profile: str) ->
     # Selectors are immutable: what a release or a site adds must never reach them.
     assert deployment["spec"]["selector"] == {"matchLabels": {"app.kubernetes.io/name": MODEL}}
     assert built["Service", MODEL]["spec"]["selector"] == {"app.kubernetes.io/name": MODEL}
+
+
+def images_of(built: dict[Any, Any]) -> set[str]:
+    pod = built["Deployment", MODEL]["spec"]["template"]["spec"]
+    found = {one["image"] for key in ("containers", "initContainers") for one in pod.get(key, [])}
+    return found | {one["image"]["reference"] for one in pod["volumes"] if "image" in one}
+
+
+def test_the_list_of_images_is_what_the_sites_render(tmp_path: Path, engine: Engine) -> None:
+    """Each place in which a person can name an image, read by the real engine."""
+    other = [f"registry.example.com/tools/{name}@sha256:{name[0] * 64}" for name in "abcdef"]
+    copied = dict(scaffolded("model-edge-k3s", f"models/{MODEL}/"))
+    copied = {path.replace("profiles/", "components/"): data for path, data in copied.items()}
+    pod = copied["base/deployment.yaml"].decode()
+    pod = pod.replace(
+        "      containers:\n",
+        f"      initContainers:\n      - {{name: fetch, image: '{other[0]}'}}\n"
+        "      containers:\n      - {name: named, image: stand-in}\n",
+    )
+    volume = f"      volumes:\n      - name: w\n        image: {{reference: '{other[1]}'}}\n"
+    copied["base/deployment.yaml"] = pod.replace("      volumes:\n", volume).encode()
+    name, _, digest = other[2].partition("@")
+    images = f"images:\n- name: stand-in\n  newName: {name}:7\n  digest: {digest}\n"
+    copied["base/kustomization.yaml"] += images.encode()
+    operation = [
+        {"op": "add", "path": "/spec/template/spec/containers/-", "value": {"image": other[3]}}
+    ]
+    texts = (
+        yaml.safe_dump(operation).replace("image:", "name: patched\n    image:"),
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x}\nspec: {template: {spec: "
+        f"{{containers: [{{name: merged, image: '{other[4]}'}}]}}}}}}\n",
+    )
+    patches = [{"patch": text, "target": {"kind": "Deployment"}} for text in texts]
+    component = yaml.safe_load(copied["components/gpu/kustomization.yaml"])
+    component["patches"] += patches
+    copied["components/gpu/kustomization.yaml"] = yaml.safe_dump(component).encode()
+    release = a_release("edge-k3s", 13)
+    write(tmp_path, kustomize.release_files(release, copied))
+    folder = f"releases/edge-k3s/{MODEL}/{release.id}"
+    built = [
+        images_of(objects(run(engine("kustomize"), "build", one, cwd=tmp_path / folder)))
+        for one in PROFILES
+    ]
+    listed = (tmp_path / folder / "images.txt").read_text().splitlines()
+    assert set().union(*built) == set(listed)
+    assert len(listed) == len(set(listed)) == 6
 
 
 def test_profiles_choose_the_hardware(edge: Path, engine: Engine) -> None:

@@ -59,7 +59,7 @@ def test_the_digest_is_the_one_that_can_be_computed_by_hand() -> None:
         "created": 1_700_000_000_000,
         "digest": VERSION.digest,
         "environment": "edge-k3s",
-        "format": 1,
+        "format": 2,
         "image": IMAGE,
         "model": "defect-detector",
         "modelId": "m-1",
