@@ -6,6 +6,7 @@ CONFIG = "tidegate.yaml"
 REJECTED = "rejected.yaml"
 ANSWERS = ".tidegate/answers.yaml"
 LOCK = ".tidegate/lock.yaml"
+PRISTINE = ".tidegate/pristine"
 ENVIRONMENTS = "environments"
 MODELS = "models"
 ROLLOUTS = "rollouts"
@@ -13,6 +14,11 @@ RELEASES = "releases"
 SITES = "sites"
 EVIDENCE = "evidence"
 ARGOCD = "argocd"
+
+
+def pristine(path: RepoPath) -> RepoPath:
+    """Locate the copy of a file as its blueprint wrote it."""
+    return f"{PRISTINE}/{path}"
 
 
 def environment(env: str) -> RepoPath:

@@ -27,8 +27,10 @@ from generator.intents import fleet as fleets
 from generator.intents import ledger, moves
 from generator.intents import promote as promotions
 from generator.intents.moves import NOTHING, Attached, expand_pointers
-from generator.intents.setup import Answers, initial, pieces
+from generator.intents.setup import initial, pieces
 from generator.intents.words import Asked
+from generator.model.answers import Answers
+from generator.model.blueprint import Stamp
 from generator.model.cohort import Cohort
 from generator.model.environment import Kind
 from generator.model.percent import Percent
@@ -82,7 +84,9 @@ def version(number: int, digest: str = "", image: str = "") -> ModelVersion:
 
 
 @functools.cache
-def _scaffolded(models: tuple[str, ...]) -> tuple[Answers, Mapping[str, bytes], Mapping[str, str]]:
+def _scaffolded(
+    models: tuple[str, ...],
+) -> tuple[Answers, Mapping[str, bytes], Mapping[str, Stamp]]:
     kinds = {EDGE: Kind.EDGE, CLOUD: Kind.CLOUD}
     answers = Answers(kinds, models, image=IMAGE, remote=REMOTE)
     return answers, *scaffold(pieces(answers))

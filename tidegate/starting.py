@@ -9,11 +9,13 @@ from pathlib import Path
 
 from generator import layout
 from generator.changes import Committed
+from generator.documents.answers import write_answers
 from generator.documents.sites import read_csv
 from generator.errors import InputError, RemoteError
 from generator.gitrepo.checkout import Checkout, start_checkout
 from generator.gitrepo.commit import Person
-from generator.intents.setup import Answers, initial, pieces, write_answers
+from generator.intents.setup import initial, pieces
+from generator.model.answers import Answers
 from generator.model.environment import Kind
 from generator.model.site import Site
 from tidegate.scaffolding import scaffold

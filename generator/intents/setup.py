@@ -1,69 +1,26 @@
 """A new repository, or a new model in one: what to scaffold, and the first commit."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from generator import layout
 from generator.changes import ChangeSet, Draft, Tree
+from generator.documents.answers import read_answers, write_answers
 from generator.documents.config import write_rejected
-from generator.documents.reading import Document
+from generator.documents.lock import EMPTY, Lock, read_lock, write_lock
 from generator.documents.sites import SHARD_SIZE, write_shard
 from generator.errors import InputError, Problem
 from generator.intents.words import Asked
 from generator.layout import RepoPath
-from generator.model.blueprint import Answer
+from generator.model.answers import Answers
+from generator.model.blueprint import Answer, Stamp
 from generator.model.environment import Kind
-from generator.model.names import application_name, check_name
+from generator.model.names import application_name
 from generator.model.site import Site
 from generator.repository import Repository
-from generator.yamltext import Row, dump
 
 Inputs = Mapping[str, Answer]
 Piece = tuple[str, Inputs]
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What `tidegate init` was told.
-
-    Attributes:
-        environments: Name to kind, in order.
-        models: Names.
-        image: REFERENCE@sha256:..., or "" to take it from the version's tag.
-        registry: URI of the MLflow store or server, or "".
-        prometheus: Base URL, or "".
-        remote: URL under which Argo CD knows the repository, or "".
-        branch: The branch that Argo CD applies.
-        interval: Spacing of the judge's ticks.
-    """
-
-    environments: Mapping[str, Kind]
-    models: Sequence[str]
-    image: str = ""
-    registry: str = ""
-    prometheus: str = ""
-    remote: str = ""
-    branch: str = "main"
-    interval: str = "5m"
-
-    def check(self) -> None:
-        """Refuse names that cannot be.
-
-        Raises:
-            InputError: Every problem.
-        """
-        problems: list[Problem] = []
-        if not self.environments:
-            problems.append(Problem("no environment", hint="--environment edge-k3s"))
-        named = [("environment", one, 30) for one in self.environments]
-        for kind, name, longest in [*named, *(("model", one, 43) for one in self.models)]:
-            try:
-                check_name(kind, name, longest)
-            except ValueError as error:
-                problems.append(Problem(str(error)))
-        if problems:
-            raise InputError.many(problems)
 
 
 def pieces(answers: Answers) -> Sequence[Piece]:
@@ -84,7 +41,7 @@ def pieces(answers: Answers) -> Sequence[Piece]:
         }
         found.append((f"environment-{kind}", inputs))
     for model in answers.models:
-        found += model_pieces(model, answers.environments, answers.image)
+        found += model_pieces(model, answers.environments, answers.image_of(model))
     return found
 
 
@@ -99,7 +56,7 @@ def model_pieces(model: str, environments: Mapping[str, Kind], image: str) -> li
 def initial(
     answers: Answers,
     scaffolded: Mapping[RepoPath, bytes],
-    blueprints: Mapping[str, str],
+    blueprints: Mapping[str, Stamp],
     sites: Mapping[str, Sequence[Site]],
 ) -> ChangeSet:
     """Make the first commit of a repository.
@@ -107,7 +64,7 @@ def initial(
     Args:
         answers: What was asked for.
         scaffolded: All human-owned files.
-        blueprints: Blueprint to digest.
+        blueprints: Which blueprints wrote them.
         sites: Environment to its sites.
 
     Raises:
@@ -121,7 +78,7 @@ def initial(
             files[path] = write_shard(rows[start : start + SHARD_SIZE])
     files[layout.REJECTED] = write_rejected(())
     files[layout.ANSWERS] = write_answers(answers)
-    files[layout.LOCK] = write_lock(blueprints, scaffolded)
+    files.update(remember(EMPTY, scaffolded, blueprints))
     total = sum(len(rows) for rows in sites.values())
     names = ", ".join(answers.environments)
     return ChangeSet("", files, f"start the fleet repository: {names}; {total} sites")
@@ -143,8 +100,9 @@ def _check_names(answers: Answers, sites: Mapping[str, Sequence[Site]]) -> None:
 def add_model(
     repository: Repository,
     model: str,
+    image: str,
     scaffolded: Mapping[RepoPath, bytes],
-    blueprints: Mapping[str, str],
+    blueprints: Mapping[str, Stamp],
     asked: Asked,
 ) -> ChangeSet | None:
     """Add a model to every environment.
@@ -168,76 +126,56 @@ def add_model(
         raise InputError.many(problems)
     draft = Draft(repository.tree)
     draft.write(scaffolded)
-    draft.write({layout.LOCK: _extend_lock(repository.tree, blueprints, scaffolded)})
+    draft.write(remember(lock_of(repository.tree), scaffolded, blueprints))
+    draft.write({layout.ANSWERS: write_answers(_with_model(repository.tree, model, image))})
     subject = f"{model}: a model for {', '.join(repository.environments())}"
     return ChangeSet(draft.commit, draft.changes(), subject, "", asked.trailers())
 
 
-def write_answers(answers: Answers) -> bytes:
-    """Write what `init` was told, so that running it again can tell whether that has changed."""
-    return dump(
-        {
-            "apiVersion": "tidegate.dev/v1alpha1",
-            "kind": "Answers",
-            "environments": [
-                Row(name=name, type=kind.value) for name, kind in answers.environments.items()
-            ],
-            "models": list(answers.models),
-            "image": answers.image,
-            "registry": answers.registry,
-            "prometheus": answers.prometheus,
-            "remote": answers.remote,
-            "branch": answers.branch,
-            "interval": answers.interval,
-        }
-    )
+def _with_model(tree: Tree, model: str, image: str) -> Answers:
+    answers = answers_of(tree)
+    own = {**answers.own_images, **({model: image} if image != answers.image else {})}
+    return replace(answers, models=(*answers.models, model), own_images=own)
 
 
-def write_lock(blueprints: Mapping[str, str], files: Mapping[RepoPath, bytes]) -> bytes:
-    """Write the digests of what cannot be computed again: blueprints and their output."""
-    return _lock(blueprints, {path: _sha256(data) for path, data in files.items()})
-
-
-def _lock(blueprints: Mapping[str, str], digests: Mapping[RepoPath, str]) -> bytes:
-    return dump(
-        {
-            "apiVersion": "tidegate.dev/v1alpha1",
-            "kind": "Lock",
-            "blueprints": [Row(name=n, digest=d) for n, d in sorted(blueprints.items())],
-            "files": [Row(path=p, sha256=d) for p, d in sorted(digests.items())],
-        }
-    )
-
-
-def read_lock(tree: Tree) -> tuple[Mapping[str, str], Mapping[RepoPath, str]]:
-    """Read blueprint digests and file digests.
+def answers_of(tree: Tree) -> Answers:
+    """Read what the repository was made from.
 
     Raises:
         InputError: The file is missing or invalid.
     """
-    data = tree.read(layout.LOCK)
+    return read_answers(layout.ANSWERS, _needed(tree, layout.ANSWERS))
+
+
+def lock_of(tree: Tree) -> Lock:
+    """Read which blueprints wrote what.
+
+    Raises:
+        InputError: The file is missing or invalid.
+    """
+    return read_lock(layout.LOCK, _needed(tree, layout.LOCK))
+
+
+def _needed(tree: Tree, path: RepoPath) -> bytes:
+    data = tree.read(path)
     if data is None:
-        raise InputError("the file is missing", file=layout.LOCK)
-    document = Document(layout.LOCK, data)
-    top = document.top("Lock")
-    blueprints, files = {}, {}
-    for row in top.mappings("blueprints"):
-        blueprints[row.value("name", str, "")] = row.value("digest", str, "")
-        row.close()
-    for row in top.mappings("files"):
-        files[row.value("path", str, "")] = row.value("sha256", str, "")
-        row.close()
-    top.close()
-    return document.finish(lambda: (blueprints, files))
+        hint = f"restore it: git log --diff-filter=D -- {path} names the commit that deleted it"
+        raise InputError("the file is missing", file=path, hint=hint)
+    return data
 
 
-def _extend_lock(
-    tree: Tree, blueprints: Mapping[str, str], files: Mapping[RepoPath, bytes]
-) -> bytes:
-    old_blueprints, old_files = read_lock(tree)
-    digests = {path: _sha256(data) for path, data in files.items()}
-    return _lock({**old_blueprints, **blueprints}, {**old_files, **digests})
+def remember(
+    lock: Lock, scaffolded: Mapping[RepoPath, bytes], blueprints: Mapping[str, Stamp]
+) -> Mapping[RepoPath, bytes]:
+    """Keep what blueprints wrote, so that an update can tell it from what people edited.
 
+    Args:
+        lock: What is remembered already.
+        scaffolded: Path to what a blueprint wrote there.
+        blueprints: Which blueprints.
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    Returns:
+        The lock, and a copy of every file below `.tidegate/pristine/`.
+    """
+    copies = {layout.pristine(path): data for path, data in scaffolded.items()}
+    return {layout.LOCK: write_lock(lock.extend(blueprints, scaffolded)), **copies}

@@ -79,8 +79,12 @@ def _is_evidence(_: View, parts: tuple[str, ...]) -> bool:
     return bool(re.fullmatch(re.escape(f"{parts[0]}-{parts[1]}-") + r"v\w+-\w+-[0-9]+", parts[2]))
 
 
-def _is_own(_: View, parts: tuple[str, ...]) -> bool:
-    return f".tidegate/{'/'.join(parts)}" in (layout.ANSWERS, layout.LOCK)
+def _is_own(view: View, parts: tuple[str, ...]) -> bool:
+    path = f".tidegate/{'/'.join(parts)}"
+    if not path.startswith(f"{layout.PRISTINE}/"):
+        return path in (layout.ANSWERS, layout.LOCK)
+    lock = view.lock()
+    return lock is None or path.removeprefix(f"{layout.PRISTINE}/") in lock.files
 
 
 def paths(view: View) -> Iterator[Problem]:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from functools import partial
 
 from generator import layout
-from generator.documents.reading import Document
+from generator.documents.answers import read_answers
 from generator.errors import Problem
-from generator.intents.setup import read_lock
 from generator.layout import RepoPath
 from generator.lint.view import View
 
@@ -24,10 +23,10 @@ def _read(view: View) -> Iterator[RepoPath]:
     yield layout.REJECTED
     data = view.tree.read(layout.ANSWERS)
     if data is not None:
-        view.attempt(layout.ANSWERS, partial(_read_answers, layout.ANSWERS, data))
+        view.attempt(layout.ANSWERS, partial(read_answers, layout.ANSWERS, data))
         yield layout.ANSWERS
     if view.tree.read(layout.LOCK) is not None:
-        view.attempt(layout.LOCK, lambda: read_lock(view.tree))
+        view.lock()
         yield layout.LOCK
     for name in view.environments():
         view.environment(name)
@@ -43,17 +42,3 @@ def _read(view: View) -> Iterator[RepoPath]:
         yield layout.rollout(environment, model)
         view.cohort(environment, model)
         yield layout.cohort(environment, model)
-
-
-def _read_answers(path: RepoPath, data: bytes) -> None:
-    document = Document(path, data)
-    top = document.top("Answers")
-    for row in top.mappings("environments"):
-        row.value("name", str, "", required=True)
-        row.value("type", str, "", required=True)
-        row.close()
-    top.texts("models", str)
-    for name in ("image", "registry", "prometheus", "remote", "branch", "interval"):
-        top.value(name, str, "")
-    top.close()
-    document.finish(lambda: None)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar, cast
 
 from generator import layout
+from generator.documents.lock import Lock, read_lock
 from generator.documents.nodes import Node, read_documents
 from generator.documents.sites import read_shard
 from generator.errors import InputError, Problem
@@ -118,6 +119,11 @@ class View:
     def rejected(self) -> tuple[Rejection, ...]:
         """Read the ledger."""
         return self.attempt(layout.REJECTED, self.repository.rejected) or ()
+
+    def lock(self) -> Lock | None:
+        """Read the digests of what cannot be computed again."""
+        data = self.read(layout.LOCK)
+        return self.attempt(layout.LOCK, lambda: read_lock(layout.LOCK, data))
 
     def environments(self) -> tuple[str, ...]:
         """List the environments."""

@@ -104,6 +104,19 @@ def _integer(answer: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamp:
+    """Which blueprint wrote something.
+
+    Attributes:
+        version: Rises with every change that reaches the output.
+        digest: sha256 over all its files.
+    """
+
+    version: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Blueprint:
     """A versioned set of templates with a closed input schema.
 
@@ -122,6 +135,11 @@ class Blueprint:
     outputs: tuple[str, ...]
     template: Mapping[str, bytes]
     digest: str
+
+    @property
+    def stamp(self) -> Stamp:
+        """Give what a lock remembers of it."""
+        return Stamp(self.version, self.digest)
 
     def complete(self, answers: Mapping[str, Answer]) -> Mapping[str, Answer]:
         """Check answers and fill in the defaults.

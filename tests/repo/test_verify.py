@@ -13,8 +13,8 @@ from generator import layout
 from generator.changes import ChangeSet, Committed
 from generator.gitrepo.checkout import Checkout
 from generator.intents.moves import Attached
-from generator.intents.setup import Answers
 from generator.lint import lint
+from generator.model.answers import Answers
 from generator.model.environment import Kind
 from generator.repository import Repository
 from reconciler import record

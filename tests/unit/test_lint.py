@@ -17,12 +17,13 @@ from generator.documents.rollout import write_cohort
 from generator.errors import InputError, Problem, RemoteError
 from generator.intents import promote as promotions
 from generator.intents.delivery import delivery
-from generator.intents.setup import Answers, initial, pieces
+from generator.intents.setup import initial, pieces
 from generator.lint import RULES, Finding, Rule, Severity, lint
 from generator.lint.delivery import _expected
 from generator.lint.finding import few
 from generator.lint.settings import is_below
 from generator.lint.view import View
+from generator.model.answers import Answers
 from generator.model.cohort import Member
 from generator.model.environment import Kind
 from generator.model.site import Site
@@ -318,14 +319,9 @@ def _lone_document(have: Memory) -> Memory:
     return have.put(f"{layout.evidence(EDGE, MODEL, rollout)}/0001-advance.json", b"{}")
 
 
-def _locked(have: Memory) -> Memory:
-    lock = have.files[layout.LOCK].decode()
-    digest = hashlib.sha256(b"rules\n").hexdigest()
-    text = lock.replace(
-        "files:\n", f'files:\n- {{path: "monitoring/a.yaml", sha256: "{digest}"}}\n'
-    )
-    have = have.put(layout.LOCK, text.encode())
-    return have.put("monitoring/a.yaml", b"other rules\n")
+def _copy_of_makefile(have: Memory) -> Memory:
+    path = layout.pristine("Makefile")
+    return have.put(path, have.files[path] + b"\n")
 
 
 def _unlisted_column(have: Memory) -> Memory:
@@ -513,22 +509,24 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
             b"registry.example.com/models/serv",
         ),
     ),
-    ("lock", "a machine file that nothing computes", settled, _locked),
+    ("lock", "an edited copy of what a blueprint wrote", settled, _copy_of_makefile),
+    ("lock", "a copy is gone", settled, put(layout.pristine("README.md"), None)),
+    ("undeclared", "a copy of nothing", settled, put(layout.pristine("x.md"), b"x")),
     ("lock", "no lock", settled, put(layout.LOCK, None)),
     (
-        "lock",
+        "schema",
         "a path that climbs",
         settled,
         swap(layout.LOCK, b'path: "Makefile"', b'path: "../Makefile"'),
     ),
     (
-        "lock",
+        "schema",
         "half a digest of a blueprint",
         settled,
         swap(layout.LOCK, b'digest: "sha256:', b'digest: "sha256:0'),
     ),
     (
-        "lock",
+        "schema",
         "half a digest",
         settled,
         lambda have: have.put(

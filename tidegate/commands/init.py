@@ -54,10 +54,10 @@ def init(
         --registry http://mlflow.example:5000 --prometheus http://prometheus.example:9090
     """
     from generator.errors import ExitCode
-    from generator.intents.setup import Answers
+    from generator.model.answers import Answers
     from tidegate.starting import kinds, read_sites, start
 
-    answers = Answers(kinds(environments), models, **told)
+    answers = Answers(kinds(environments), models, own_images={}, **told)
     answers.check()
     sites = read_sites(answers, files)
     made = start(folder, answers, sites, read_now(now))

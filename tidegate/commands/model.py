@@ -35,6 +35,6 @@ def add(where: Place, name: str, image: str) -> str | None:
     def intent(have: Repository, asked: Asked) -> ChangeSet | None:
         kinds = {one: have.environment(one).kind for one in have.environments()}
         files, blueprints = scaffold(model_pieces(name, kinds, image))
-        return add_model(have, name, files, blueprints, asked)
+        return add_model(have, name, image, files, blueprints, asked)
 
     return where.change(intent)

@@ -14,7 +14,7 @@ from generator.gitrepo.bare import Bare
 from generator.gitrepo.checkout import Checkout, start_bare
 from generator.gitrepo.commit import Person
 from generator.intents import promote as promotions
-from generator.intents.setup import Answers
+from generator.model.answers import Answers
 from generator.model.environment import Kind
 from generator.model.rollout import Phase, Rollout
 from generator.model.spans import write_span
