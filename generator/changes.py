@@ -129,6 +129,10 @@ class Draft:
         """Take files away."""
         self._pending.update(dict.fromkeys(paths))
 
+    def apply(self, files: Mapping[RepoPath, bytes | None]) -> None:
+        """Set files, and take away those that are None."""
+        self._pending.update(files)
+
     def edit(self, path: RepoPath, change: Callable[[str], str]) -> None:
         """Change the text of a file that is there.
 

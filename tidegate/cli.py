@@ -21,6 +21,7 @@ COMMANDS = {
     "reject": "Put a release on the ledger of rejected ones.",
     "unreject": "Take a release off the ledger.",
     "expand": "Write the pointers that the rollout files ask for.",
+    "update": "Bring what blueprints wrote up to date, and keep your edits.",
     "verify": "Check the whole repository, offline.",
     "status": "Show how every rollout stands and what it waits for.",
     "judge": "Judge a recording: one verdict a tick.",

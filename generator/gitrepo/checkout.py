@@ -116,6 +116,16 @@ class Checkout:
             beside.write_bytes(data)
             beside.replace(place)
 
+    def spread(self, change: ChangeSet) -> None:
+        """Write the files of a change into the work tree, for a person to finish and commit.
+
+        Raises:
+            InputError: A file that it touches is dirty.
+        """
+        with alone(self.git.folder / LOCK):
+            self._refuse_dirty(change.files)
+            self.write(change.files)
+
     def push(self, branch: str = "") -> None:
         """Push a branch, the current one unless named, to `origin` as a fast-forward.
 

@@ -12,6 +12,7 @@ from generator.lint import (
     evidence,
     floating,
     lock,
+    markers,
     objects,
     places,
     pods,
@@ -77,12 +78,13 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "argocd", delivery.delivery, "Argo CD would apply something else than sites and pins say."
     ),
-    Rule("lock", lock.lock, "A machine file that nothing computes could change unseen."),
+    Rule("lock", lock.lock, "An update could not tell your edits from the blueprint."),
+    Rule("conflict", markers.markers, "People and tools would read both sides of a merge."),
     Rule("evidence", evidence.evidence, "A decision could no longer be proved or replayed."),
     Rule("pointers", pointers.pointers, "Sites run what their pointer says.", is_last=True),
     Rule("clusters", sites.clusters, "Two sites would overwrite each other.", Severity.WARNING),
     Rule("hardening", pods.hardening, "A broken-in server could do more.", Severity.WARNING),
     Rule("remote", settings.remote, "Argo CD is told nothing.", Severity.WARNING),
     Rule("prometheus", rollouts.prometheus, "A rollout would never advance.", Severity.WARNING),
-    Rule("lock-missing", lock.missing, "An update would bring it back.", Severity.WARNING),
+    Rule("lock-missing", lock.missing, "What was deleted by mistake stays away.", Severity.WARNING),
 )

@@ -534,6 +534,12 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
             re.sub(rb'sha256: "[0-9a-f]', b'sha256: "', have.files[layout.LOCK], count=1),
         ),
     ),
+    (
+        "conflict",
+        "a half-merged file",
+        settled,
+        lambda have: have.put("README.md", b"<<<<<<< yours\na\n=======\nb\n>>>>>>> theirs\n"),
+    ),
     ("lock-missing", "a runbook is gone", settled, put("docs/runbooks/pause.md", None)),
     ("evidence", "edited", judged, _edited_evidence),
     ("evidence", "taken away", judged, _removed_evidence),
