@@ -8,7 +8,9 @@ import yaml
 from generator.errors import InputError
 from generator.model.release import Release
 
-_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:-]*@sha256:[0-9a-f]{64}(?![0-9a-f])", re.ASCII)
+_PINNED = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._/:-]{0,254}@sha256:[0-9a-f]{64}(?![0-9a-f])", re.ASCII
+)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _MANIFESTS = (".yaml", ".yml", ".json", "/Kustomization")
 
