@@ -4,10 +4,11 @@ Promises. Only the installed package `blueprints` is read, through importlib.res
 works from a checkout, a wheel or a zip. Nothing is written. Concurrent calls share nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from pathlib import Path
 
 from generator.documents.reading import Document, Fields, whole
 from generator.documents.release import files_digest
@@ -26,16 +27,17 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(one.name for one in folders if one.joinpath(_DESCRIPTION).is_file()))
 
 
-def load(name: str) -> Blueprint:
-    """Read one packaged blueprint.
+def load(name: str, folder: Traversable | None = None) -> Blueprint:
+    """Read one packaged blueprint, or the one in a folder.
 
     Raises:
-        InputError: There is none of this name, or its description is invalid.
+        InputError: There is none of this name, its description is invalid, or it brings more
+            than a description and templates: hooks, extensions, links.
     """
-    known = names()
-    if name not in known:
-        raise InputError(f"no blueprint is called {name!r}", hint=f"known: {', '.join(known)}")
-    found = dict(_walk(files(_PACKAGE).joinpath(name), ""))
+    if folder is None:
+        folder = _packaged(name)
+    found = dict(_walk(folder, ""))
+    _refuse_more(name, found)
     template = {
         path.removeprefix(_TEMPLATE): data
         for path, data in found.items()
@@ -55,6 +57,22 @@ def load(name: str) -> Blueprint:
     )
     top.close()
     return document.finish(build)
+
+
+def _packaged(name: str) -> Traversable:
+    known = names()
+    if name not in known:
+        raise InputError(f"no blueprint is called {name!r}", hint=f"known: {', '.join(known)}")
+    return files(_PACKAGE).joinpath(name)
+
+
+def _refuse_more(name: str, found: Mapping[str, bytes]) -> None:
+    if _DESCRIPTION not in found:
+        raise InputError(f"the blueprint {name} has no {_DESCRIPTION}")
+    more = [path for path in found if path != _DESCRIPTION and not path.startswith(_TEMPLATE)]
+    if more:
+        hint = "it holds blueprint.yaml and template/; hooks and extensions are never run"
+        raise InputError(f"the blueprint {name} holds {', '.join(sorted(more))}", hint=hint)
 
 
 def _input(row: Fields) -> Input:
@@ -83,6 +101,8 @@ def _default(row: Fields, kind: Type) -> Answer:
 def _walk(folder: Traversable, under: str) -> Iterator[tuple[str, bytes]]:
     for one in sorted(folder.iterdir(), key=lambda entry: entry.name):
         path = f"{under}{one.name}"
+        if isinstance(one, Path) and one.is_symlink():
+            raise InputError("a blueprint holds no links", file=path)
         if one.is_dir():
             yield from _walk(one, f"{path}/")
         else:

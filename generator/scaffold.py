@@ -9,9 +9,11 @@ directory is put back. Do not start threads that depend on it.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Lock
+from types import ModuleType
+from typing import Any
 
 import yaml
 
@@ -33,6 +35,10 @@ _ROOT = "[=cookiecutter.root=]"
 # A template that were called .gitignore would act where it lies.
 _OURS = {"root": "out", "dot": "."}
 _ONE_AT_A_TIME = Lock()
+_PLAIN = frozenset(
+    {"Output", "TemplateData", "If", "Const", "Concat", "Compare", "Operand", "Not", "And", "Or"}
+)
+_WIDEST = 80
 
 
 def render(blueprint: Blueprint, answers: Mapping[str, Answer]) -> Mapping[RepoPath, bytes]:
@@ -52,6 +58,7 @@ def render(blueprint: Blueprint, answers: Mapping[str, Answer]) -> Mapping[RepoP
     complete = blueprint.complete(answers)
     context = {one.name: write_answer(one.type, complete[one.name]) for one in blueprint.inputs}
     declared = _declared(blueprint, context)
+    _refuse_code(blueprint)
     with tempfile.TemporaryDirectory(prefix="tidegate-") as name:
         folder = Path(name).resolve()
         _lay_out(folder / "in" / _ROOT, blueprint.template)
@@ -74,6 +81,54 @@ def write_answer(kind: Type, answer: Answer) -> str:
             return answer if kind is Type.WORD else quote(answer)
         case _:
             return f"[{', '.join(quote(one) for one in answer)}]"
+
+
+def _refuse_code(blueprint: Blueprint) -> None:
+    """Refuse every expression that is more than inputs, conditions on them and padding.
+
+    The engine offers functions for chance, time and identifiers, filters, imports, and through
+    attributes of attributes all of Python. A list of what is allowed is shorter.
+    """
+    jinja2 = _engine()
+    # Parsing only: nothing is evaluated here.
+    environment = jinja2.Environment(**DELIMITERS)
+    for path, data in blueprint.template.items():
+        try:
+            tree = environment.parse(data.decode("utf-8"))
+        except (jinja2.TemplateError, UnicodeDecodeError) as error:
+            text = f"the blueprint {blueprint.name} cannot be rendered: {path}: {error}"
+            raise InputError(text) from error
+        known = {one.name for one in blueprint.inputs}
+        for node in tree.find_all(jinja2.nodes.Node):
+            if not _is_plain(node, known):
+                hint = "a template may insert inputs, join them, pad them and ask for them"
+                text = f"the blueprint {blueprint.name} cannot be rendered: {_say(node)}"
+                raise InputError(text, file=path, line=node.lineno, hint=hint)
+
+
+def _say(node: Any) -> str:  # noqa: ANN401 (the engine's tree)
+    name = getattr(node, "attr", None) or getattr(node, "name", None)
+    kind = type(node).__name__.lower()
+    return f"{kind} {name!a} is not allowed" if name else f"{kind} is not allowed"
+
+
+def _is_plain(node: Any, known: Collection[str]) -> bool:  # noqa: ANN401 (the engine's tree)
+    match type(node).__name__:
+        case "Name":
+            return bool(node.name == "cookiecutter")
+        case "Getattr":
+            is_input = type(node.node).__name__ == "Name" and node.attr in known
+            return bool(is_input or node.attr == "ljust")
+        case "Call":
+            is_padding = type(node.node).__name__ == "Getattr" and node.node.attr == "ljust"
+            return bool(is_padding) and len(node.args) == 1 and _is_width(node.args[0])
+        case name:
+            return str(name) in _PLAIN
+
+
+def _is_width(node: Any) -> bool:  # noqa: ANN401 (the engine's tree)
+    value = getattr(node, "value", None)
+    return isinstance(value, int) and 0 <= value <= _WIDEST
 
 
 def _declared(blueprint: Blueprint, context: Mapping[str, str]) -> frozenset[RepoPath]:
@@ -101,8 +156,7 @@ def _generate(name: str, folder: Path, context: Mapping[str, str]) -> None:
         from cookiecutter.generate import generate_files
         from jinja2 import TemplateError
     except ImportError:
-        hint = "pip install 'tidegate[scaffold]'"
-        raise InputError("cookiecutter is not installed", hint=hint) from None
+        raise _missing() from None
     settings = {
         "_jinja2_env_vars": {**DELIMITERS, "trim_blocks": True, "lstrip_blocks": True},
         "_new_lines": "\n",
@@ -116,6 +170,19 @@ def _generate(name: str, folder: Path, context: Mapping[str, str]) -> None:
         )
     except (CookiecutterException, TemplateError, OSError, ValueError) as error:
         raise InputError(f"the blueprint {name} cannot be rendered: {error}") from error
+
+
+def _engine() -> ModuleType:
+    try:
+        import jinja2
+        import jinja2.nodes
+    except ImportError:
+        raise _missing() from None
+    return jinja2
+
+
+def _missing() -> InputError:
+    return InputError("cookiecutter is not installed", hint="pip install 'tidegate[scaffold]'")
 
 
 def _collect(folder: Path) -> Iterator[tuple[RepoPath, bytes]]:

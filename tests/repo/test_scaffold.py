@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -265,6 +266,75 @@ def test_a_path_that_leaves_the_folder_is_not_written(
     with pytest.raises(InputError, match="cannot be the path"):
         scaffold.render(sample(escape, ("a",)), {})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "[= random_ascii_string(5) =]",
+        "[= uuid4() =]",
+        "[% now 'utc' %]",
+        "[= cookiecutter.title | slugify =]",
+        "[= cookiecutter.title | upper =]",
+        "[= cookiecutter.title.__class__ =]",
+        "[= cookiecutter.title.ljust(10 ** 9) =]",
+        "[= cookiecutter.title.ljust(1000000000) =]",
+        "[= cookiecutter.title.ljust.__self__ =]",
+        "[= cookiecutter.title.format(1) =]",
+        "[= cookiecutter['title'] =]",
+        "[= cookiecutter.other =]",
+        "[= cookiecutter._template =]",
+        "[= lipsum() =]",
+        "[= range(10) =]",
+        "[= self =]",
+        "[% for one in cookiecutter.title %]x[% endfor %]",
+        "[% set x = 1 %]",
+        "[% include 'b' %]",
+        "[% import 'b' as b %]",
+        "[% extends 'b' %]",
+        "[% macro m() %][% endmacro %]",
+        "[% raw %]x[% endraw %][= namespace() =]",
+        "[= 'a' * 999999999 =]",
+        "[= cookiecutter.title is defined =]",
+        "[= 1 if cookiecutter.title else 2 =]",
+    ],
+)
+def test_a_template_that_is_more_than_inputs_is_refused(code: str) -> None:
+    files = {"a": f"one\n{code}\n".encode()}
+    with pytest.raises(InputError) as caught:
+        scaffold.render(sample(files, ("a",)), {})
+    assert "the blueprint sample" in str(caught.value), caught.value
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("hooks/pre_gen_project.py", "holds hooks/pre_gen_project.py; it holds blueprint.yaml"),
+        ("hooks/post_gen_project.sh", "holds hooks/post_gen_project.sh"),
+        ("cookiecutter.json", "holds cookiecutter.json"),
+        ("local_extensions.py", "holds local_extensions.py"),
+        ("templates/macros.txt", "holds templates/macros.txt"),
+    ],
+)
+def test_a_blueprint_that_brings_code_is_refused(tmp_path: Path, path: str, message: str) -> None:
+    shutil.copytree("blueprints/rollout", tmp_path / "rollout")
+    place = tmp_path / "rollout" / path
+    place.parent.mkdir(exist_ok=True)
+    place.write_text("{}")
+    with pytest.raises(InputError, match=message):
+        blueprints.load("rollout", tmp_path / "rollout")
+
+
+def test_a_blueprint_that_links_out_is_refused(tmp_path: Path) -> None:
+    shutil.copytree("blueprints/rollout", tmp_path / "rollout")
+    assert blueprints.load("rollout", tmp_path / "rollout") == blueprints.load("rollout")
+    (tmp_path / "rollout/template/x").symlink_to("/etc/hostname")
+    with pytest.raises(InputError, match="template/x: a blueprint holds no links"):
+        blueprints.load("rollout", tmp_path / "rollout")
+    (tmp_path / "rollout/template/x").unlink()
+    (tmp_path / "rollout/template/y").symlink_to("/etc")
+    with pytest.raises(InputError, match="template/y: a blueprint holds no links"):
+        blueprints.load("rollout", tmp_path / "rollout")
 
 
 def test_a_symbolic_link_is_refused(tmp_path: Path) -> None:
