@@ -18,6 +18,7 @@ from generator.layout import RepoPath
 from generator.model.cohort import Cohort
 from generator.model.config import Config, ModelSpec, Rejection
 from generator.model.environment import Environment
+from generator.model.names import check_name
 from generator.model.release import Release
 from generator.model.rollout import Rollout
 from generator.model.site import Site
@@ -99,6 +100,7 @@ class Repository:
         problems: list[Problem] = []
         for stem, path in paths.items():
             try:
+                _check_stem(path, stem)
                 sites = self._shard(path, data[path], stem)
             except InputError as error:
                 problems.extend(error.problems)
@@ -211,6 +213,14 @@ class Repository:
         if name not in known:
             listed = ", ".join(known) or "none"
             raise InputError(f"there is no {kind} {name!r}", hint=f"known: {listed}")
+
+
+def _check_stem(path: RepoPath, stem: str) -> None:
+    try:
+        check_name("site file", stem)
+    except ValueError as error:
+        hint = "git mv it to another name, such as s001.yaml"
+        raise InputError(str(error), file=path, hint=hint) from error
 
 
 def find_stable(repository: Repository, environment: str) -> Mapping[str, str]:

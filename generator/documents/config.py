@@ -10,6 +10,7 @@ from generator.documents.rollout import choice
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Delivery, Environment, Kind
 from generator.model.names import check_name
+from generator.model.site import check_column
 from generator.model.spans import parse_span
 from generator.yamltext import dump
 
@@ -86,8 +87,8 @@ def read_environment(file: str, data: bytes, name: str) -> Environment:
         interval=top.value("interval", parse_span, Environment("x", kind).interval),
         history=top.value("history", parse_span, timedelta(hours=24)),
         adopt_within=top.value("adoptWithin", parse_span, timedelta(hours=1)),
-        strata=top.texts("strata", _column) if top.has("strata") else ("region", "hardware"),
-        settings=top.texts("settings", _column),
+        strata=top.texts("strata", check_column) if top.has("strata") else ("region", "hardware"),
+        settings=top.texts("settings", _setting),
         requires=top.texts("requires", lambda text: check_name("environment", text)),
     )
     if top.items("denyWindows"):
@@ -186,9 +187,10 @@ def _kubernetes(text: str) -> str:
     return text
 
 
-def _column(text: str) -> str:
-    if not text.isidentifier() and not text.replace("-", "_").isidentifier():
-        raise ValueError(f"{text!r} is not a column of the site file")
+def _setting(text: str) -> str:
+    # It becomes the annotation tidegate.dev/setting-<column>; Kubernetes takes 63 characters.
+    if len(check_column(text)) > 55 or not text[-1].isalnum():
+        raise ValueError(f"{text!r} cannot be a setting: at most 55 characters, no sign at the end")
     return text
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from generator.documents.reading import Document, Fields
 from generator.errors import InputError, Problem
-from generator.model.site import Site
+from generator.model.site import Site, check_column
 from generator.yamltext import Row, dump, quote
 
 SHARD_SIZE = 500
@@ -34,6 +34,7 @@ def read_shard(file: str, data: bytes, stem: str) -> tuple[Site, ...]:
         if found is not None:
             rows.append((node, found))
     _check_rows(document, rows)
+    _check_columns(document, rows)
     return document.finish(lambda: tuple(site for _, site in rows))
 
 
@@ -61,6 +62,14 @@ def _check_rows(document: Document, rows: Sequence[tuple[yaml.Node, Site]]) -> N
         if site.id in seen:
             document.report(node, f"site {site.id!r} is listed twice")
         seen.add(site.id)
+
+
+def _check_columns(document: Document, rows: Sequence[tuple[yaml.Node, Site]]) -> None:
+    for name, node in {name: node for node, site in reversed(rows) for name in site.labels}.items():
+        try:
+            check_column(name)
+        except ValueError as error:
+            document.report(node, str(error), "rename the column in every row")
 
 
 def write_shard(sites: Iterable[Site]) -> bytes:
@@ -215,8 +224,10 @@ def _check_header(file: str, header: Sequence[str]) -> None:
         if name not in header
     ]
     for name in header:
-        if not name.isascii() or not name.replace("-", "_").isidentifier() or len(name) > 63:
-            problems.append(Problem(f"{name[:80]!r} is not a column name", file, 1))
+        try:
+            check_column(name)
+        except ValueError as error:
+            problems.append(Problem(str(error), file, 1))
         if header.count(name) > 1:
             problems.append(Problem(f"the column {name!r} stands there twice", file, 1))
     if problems:

@@ -1,6 +1,6 @@
 """Sites come and go: one row and its pointers, and nothing of any other site."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from generator import layout
@@ -11,7 +11,7 @@ from generator.expand import differences
 from generator.intents.delivery import write_delivery
 from generator.intents.words import Asked
 from generator.layout import RepoPath
-from generator.model.names import application_name
+from generator.model.names import application_name, clashes, say_clash
 from generator.model.site import Site
 from generator.repository import Repository
 
@@ -85,6 +85,20 @@ def _problems(
                 application_name(environment, model, site.id)
             except ValueError as error:
                 yield Problem(str(error), file, line)
+    yield from _clashes(repository, environment, {site.id: line for line, site in rows}, file)
+
+
+def _clashes(
+    repository: Repository, environment: str, fresh: Mapping[str, int | None], file: str | None
+) -> Iterator[Problem]:
+    ids = {name: {one.id for one in repository.sites(name)} for name in repository.environments()}
+    ids[environment] = {*ids[environment], *fresh}
+    lines = {(name, model): ids[name] for name in ids for model in repository.models()}
+    for one, other in clashes(lines):
+        for name, _, site in (one, other):
+            if name == environment and site in fresh:
+                yield Problem(say_clash(one, other), file, fresh[site], "give the site another id")
+                break
 
 
 def _append(draft: Draft, repository: Repository, environment: str, sites: Sequence[Site]) -> None:

@@ -15,7 +15,7 @@ from generator.layout import RepoPath
 from generator.model.answers import Answers
 from generator.model.blueprint import Answer, Stamp
 from generator.model.environment import Kind
-from generator.model.names import application_name
+from generator.model.names import application_name, clashes, say_clash
 from generator.model.site import Site
 from generator.repository import Repository
 
@@ -93,6 +93,8 @@ def _check_names(answers: Answers, sites: Mapping[str, Sequence[Site]]) -> None:
                     application_name(environment, model, site.id)
                 except ValueError as error:
                     problems.append(Problem(str(error)))
+    lines = {(env, model): {s.id for s in sites[env]} for env in sites for model in answers.models}
+    problems += [Problem(say_clash(*pair)) for pair in clashes(lines)]
     if problems:
         raise InputError.many(problems)
 
@@ -122,6 +124,9 @@ def add_model(
                 application_name(environment, model, site.id)
             except ValueError as error:
                 problems.append(Problem(str(error)))
+    ids = {name: {one.id for one in repository.sites(name)} for name in repository.environments()}
+    lines = {(name, one): ids[name] for name in ids for one in (*repository.models(), model)}
+    problems += [Problem(say_clash(*pair)) for pair in clashes(lines)]
     if problems:
         raise InputError.many(problems)
     draft = Draft(repository.tree)

@@ -72,14 +72,14 @@ def objects(view: View) -> Iterator[Problem]:
         everything = tuple(sources(view, (*base, *profiles)))
         known = [one.path for one in everything if one.name in KUSTOMIZATIONS]
         yield from scan(view, known, _kustomizations)
-        yield from scan(view, _listed(everything, layout.base(model)), _objects)
+        yield from scan(view, listed(everything, layout.base(model)), _objects)
         names = _container_names(everything)
         for source in everything:
             if names and source.is_profile:
                 yield from _strangers(source, names)
 
 
-def _listed(files: Iterable[Source], base: RepoPath) -> list[RepoPath]:
+def listed(files: Iterable[Source], base: RepoPath) -> list[RepoPath]:
     """List the manifests of a base; what else lies there is no object of it."""
     named = {
         f"{source.path.rpartition('/')[0]}/{text}"

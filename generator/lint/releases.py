@@ -4,6 +4,7 @@ Nearly everything in it is under the digest in its name; history guards the rest
 `release.yaml` says beside the pins.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def _copied(view: View, folder: Folder, pins: Release) -> Iterator[Problem]:
 
 
 def _originals(view: View, folder: Folder, pins: Release) -> Iterator[Mapping[str, bytes]]:
-    """Give what may have been digested; a chart had another version before it was frozen."""
+    """Give what may have been digested; a chart had another name and version before."""
     chart = f"{helm.CHART}Chart.yaml"
     if chart not in folder.copied:
         yield folder.copied
@@ -120,9 +121,11 @@ def _charts(view: View, pins: Release) -> Iterator[bytes]:
         pass  # a clone without that part of the past
     yield view.read(path)
     frozen = view.read(f"{layout.release(pins.environment, pins.model, pins.id)}/chart/Chart.yaml")
-    version = helm.chart_version(pins.id).encode()
-    for text in (b"0.0.0", b'"0.0.0"'):
-        yield frozen.replace(b'"%s"' % version, text)
+    version = b'"%s"' % helm.chart_version(pins.id).encode()
+    name = b'"%s"' % helm.chart_name(pins.model, pins.id).encode()
+    for number, word in itertools.product((b"%s", b'"%s"'), repeat=2):
+        was = frozen.replace(name, word % pins.model.encode())
+        yield was.replace(version, number % b"0.0.0")
 
 
 def _rendered(view: View, folder: Folder, pins: Release) -> Iterator[Problem]:

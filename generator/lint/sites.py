@@ -9,7 +9,7 @@ from generator.expand import profiles_of
 from generator.lint.finding import count, few
 from generator.lint.view import View
 from generator.model.environment import Kind
-from generator.model.names import APPLICATION_LENGTH
+from generator.model.names import APPLICATION_LENGTH, clashes, say_clash
 from generator.model.rollout import Rollout
 from generator.model.site import Site
 
@@ -62,27 +62,16 @@ def _bare(path: str, document: Node) -> Iterator[Problem]:
 
 def applications(view: View) -> Iterator[Problem]:
     """Demand that every Application has a name of its own, and not too long a one."""
-    taken: dict[str, tuple[str, str, str]] = {}
+    sites = {name: {site.id: site for site in view.sites(name)} for name, _ in view.lines()}
     for environment, model in view.lines():
-        long: list[Site] = []
-        for site in view.sites(environment):
-            name = f"{environment}-{model}-{site.id}"
-            mine = (environment, model, site.id)
-            other = taken.setdefault(name, mine)
-            if len(name) > APPLICATION_LENGTH:
-                long.append(site)
-            if other != mine and other[:2] != mine[:2]:
-                yield _clash(view, name, mine, other, site)
+        found = sites[environment].values()
+        long = [s for s in found if len(f"{environment}-{model}-{s.id}") > APPLICATION_LENGTH]
         if long:
             yield _too_long(view, environment, model, long)
-
-
-def _clash(
-    view: View, name: str, mine: tuple[str, str, str], other: tuple[str, str, str], site: Site
-) -> Problem:
-    text = f"the Application {name!r} would be that of {' / '.join(mine)} and {' / '.join(other)}"
-    path = layout.shard(mine[0], site.shard)
-    return Problem(text, path, view.site_line(mine[0], site), "rename one of the sites")
+    for one, other in clashes({line: sites[line[0]] for line in view.lines()}):
+        site = sites[one[0]][one[2]]
+        path, line = layout.shard(one[0], site.shard), view.site_line(one[0], site)
+        yield Problem(say_clash(one, other), path, line, "rename one of the sites")
 
 
 def _too_long(view: View, environment: str, model: str, found: list[Site]) -> Problem:

@@ -12,6 +12,7 @@ from generator.documents.nodes import Key, Node
 from generator.errors import Problem
 from generator.layout import RepoPath
 from generator.lint.view import View
+from generator.model.environment import Kind
 from generator.render import argocd
 
 _PATHS = "argocd.argoproj.io/manifest-generate-paths"
@@ -183,10 +184,29 @@ def _set(view: View, _: RepoPath, document: Node) -> Iterator[Problem]:
         yield Problem(text, line=document.line_of(*_TEMPLATE, "spec", "project"))
     yield from _generator(view, document)
     yield from _source(view, document, (*_TEMPLATE, "spec", "source"))
+    yield from _release_name(view, document)
     path = document.text(*_TEMPLATE, "spec", "source", "path")
     if not path.startswith(f"{layout.SITES}/") or ".." in path or path.count("{{") != 1:
         text = f"the path {path!r} must be that of the site's pointer, and of nothing else"
         yield Problem(text, line=document.line_of(*_TEMPLATE, "spec", "source", "path"))
+
+
+def _release_name(view: View, document: Node) -> Iterator[Problem]:
+    labels = document.at(*_TEMPLATE, "metadata", "labels")
+    environment = labels.text("tidegate.dev/environment") if labels is not None else ""
+    settings = view.environment(environment) if environment in view.environments() else None
+    at: tuple[Key, ...] = (*_TEMPLATE, "spec", "source", "helm")
+    if settings is None or labels is None:
+        return
+    if settings.kind is Kind.CLOUD:
+        why = "Helm would get the name of the Application, and takes 53 characters at most"
+        yield from Wanted((*at, "releaseName"), labels.text("tidegate.dev/model"), why).check(
+            document
+        )
+    extra = document.entries(*at).keys() - {"releaseName"}
+    if extra or (settings.kind is Kind.EDGE and document.at(*at) is not None):
+        text = "values of Helm stand in the pointer: only there does a rollout move them"
+        yield Problem(text, line=document.line_of(*at))
 
 
 def _projects(view: View) -> frozenset[str]:

@@ -5,10 +5,13 @@ or a commit trailer, or differ from another one by case only.
 """
 
 import re
+from collections.abc import Collection, Iterator, Mapping
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
 _RELEASE = re.compile(r"v([0-9]{1,9})-([0-9a-f]{8})", re.ASCII)
 APPLICATION_LENGTH = 63
+Line = tuple[str, str]  # environment, model
+Application = tuple[str, str, str]  # environment, model, site
 
 
 def check_name(kind: str, text: str, longest: int = 53) -> str:
@@ -55,3 +58,29 @@ def application_name(environment: str, model: str, site: str) -> str:
             f"{APPLICATION_LENGTH} at most; shorten the site, model or environment"
         )
     return name
+
+
+def clashes(sites: Mapping[Line, Collection[str]]) -> Iterator[tuple[Application, Application]]:
+    """Find Applications that would have the same name.
+
+    `a-b` + `c` + `d` reads like `a` + `b-c` + `d`. Only lines whose own part of the name begins
+    with that of another can meet, so a fleet without such a pair costs nothing.
+
+    Args:
+        sites: The site ids of every (environment, model).
+    """
+    for one, mine in sites.items():
+        for other, theirs in sites.items():
+            head, short = f"{one[0]}-{one[1]}-", f"{other[0]}-{other[1]}-"
+            if one == other or not head.startswith(short) or (head == short and one < other):
+                continue
+            known, rest = frozenset(theirs), head.removeprefix(short)
+            for site in sorted(mine):
+                if rest + site in known:
+                    yield (*one, site), (*other, rest + site)
+
+
+def say_clash(one: Application, other: Application) -> str:
+    """Say which two Applications would be one."""
+    first, second = " / ".join(one), " / ".join(other)
+    return f"the Application {'-'.join(one)!r} would be that of {first} and {second}"

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from generator.model.names import check_name
 
+# Argo CD fills these in beside the columns of a site, without a word about one it replaces.
+RESERVED = ("path", "values")
+
 _CLUSTER = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._:/@-]{0,251}[A-Za-z0-9])?", re.ASCII)
 _REGION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
 
@@ -51,3 +54,16 @@ class Site:
 def _check(kind: str, grammar: re.Pattern[str], text: str) -> None:
     if not grammar.fullmatch(text):
         raise ValueError(f"{kind} {text[:80]!r} holds characters that are not allowed")
+
+
+def check_column(name: str) -> str:
+    """Give the name of a further column back when it can be one.
+
+    Raises:
+        ValueError: It is no word of ASCII letters, digits, hyphens and underscores, or reserved.
+    """
+    if not name.isascii() or not name.replace("-", "_").isidentifier() or len(name) > 63:
+        raise ValueError(f"{name[:80]!r} is not a column name")
+    if name in RESERVED:
+        raise ValueError(f"{name!r} cannot be a column: Argo CD puts a value of its own there")
+    return name

@@ -31,11 +31,14 @@ _RETRY = {
 }
 _KINDS = (
     ("", "ConfigMap"),
+    ("", "LimitRange"),
     ("", "Pod"),
+    ("", "ResourceQuota"),
     ("", "Service"),
     ("", "ServiceAccount"),
     ("apps", "Deployment"),
     ("apps", "ReplicaSet"),
+    ("external-secrets.io", "ExternalSecret"),
     ("networking.k8s.io", "NetworkPolicy"),
 )
 _CLOUD_KINDS = (
@@ -44,6 +47,11 @@ _CLOUD_KINDS = (
     ("policy", "PodDisruptionBudget"),
 )
 _ROOT_KINDS = (("argoproj.io", "AppProject"), ("argoproj.io", "ApplicationSet"))
+
+
+def kinds(kind: Kind) -> tuple[tuple[str, str], ...]:
+    """List (group, kind) of what may be applied in the namespace of an environment."""
+    return _KINDS + (_CLOUD_KINDS if kind is Kind.CLOUD else ())
 
 
 def environment(
@@ -133,7 +141,6 @@ def _project(
 ) -> Mapping[str, object]:
     # Argo CD orders the two kinds by name only, and a set without its project waits 3 minutes.
     first = {"argocd.argoproj.io/sync-wave": "-1"}
-    kinds = _KINDS + (_CLOUD_KINDS if settings.kind is Kind.CLOUD else ())
     namespace = settings.namespace
     return {
         **_head("AppProject", _project_name(settings, shard), first),
@@ -142,7 +149,7 @@ def _project(
             "sourceRepos": [config.remote],
             "destinations": [Row(name=name, namespace=namespace) for name in clusters],
             "clusterResourceWhitelist": [Row(group="", kind="Namespace", name=namespace)],
-            "namespaceResourceWhitelist": [*_rows(kinds)],
+            "namespaceResourceWhitelist": [*_rows(kinds(settings.kind))],
         },
     }
 
@@ -181,7 +188,10 @@ def _set(config: Config, settings: Environment, shard: str, model: str) -> Mappi
 def _application(
     config: Config, settings: Environment, shard: str, model: str
 ) -> Mapping[str, object]:
-    path = layout.pointer(settings.name, "{{ .id }}", model)
+    source = dict(_source(config, layout.pointer(settings.name, "{{ .id }}", model)))
+    if settings.kind is Kind.CLOUD:
+        # Else Helm gets the name of the Application, and takes 53 characters at most.
+        source["helm"] = {"releaseName": model}
     return {
         "metadata": {
             "name": f"{settings.name}-{model}-{{{{ .id }}}}",
@@ -194,7 +204,7 @@ def _application(
         },
         "spec": {
             "project": _project_name(settings, shard),
-            "source": _source(config, path),
+            "source": source,
             "destination": {"name": "{{ .cluster }}", "namespace": settings.namespace},
             "syncPolicy": _sync_policy(),
         },

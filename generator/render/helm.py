@@ -4,8 +4,9 @@ A pointer is a small chart around the frozen charts of one or two releases. Ever
 its release in its name, so a canary that becomes stable keeps its objects; only the alias above
 it changes. The route's file never changes: weights stand in the values, keyed by release.
 
-Each frozen chart has a version of its own, because Helm takes two folders with the same chart
-name and version for one, silently.
+Each frozen chart has a name and a version of its own. Helm takes two folders with the same chart
+name and version for one, silently; and an archive, which Flux makes of the pointer, keeps one
+folder per chart name, so that stable would be gone as soon as there is a canary.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,13 +68,18 @@ class Frozen:
     files: Mapping[str, bytes]
 
 
+def chart_name(model: str, release_id: str) -> str:
+    """Give the name under which Helm knows the frozen chart of a release."""
+    return f"{model}-{release_id}"
+
+
 def chart_version(release_id: str) -> str:
     """Give the version under which Helm knows the frozen chart of a release."""
     return f"0.0.0-{release_id}"
 
 
 def release_files(release: Release, copied: Mapping[str, bytes]) -> Mapping[RepoPath, bytes]:
-    """Freeze a chart: byte copies, but for the one line `version` of Chart.yaml.
+    """Freeze a chart: byte copies, but for the lines `name` and `version` of Chart.yaml.
 
     Args:
         release: The pins.
@@ -90,7 +96,8 @@ def release_files(release: Release, copied: Mapping[str, bytes]) -> Mapping[Repo
     version = quote(chart_version(release.id))
     text = _checked_chart(release.model, copied)
     try:
-        spliced = set_scalar(text, "version", version, after="name")
+        named = set_scalar(text, "name", quote(chart_name(release.model, release.id)))
+        spliced = set_scalar(named, "version", version, after="name")
     except (ValueError, yaml.YAMLError) as error:
         raise InputError(str(error), file=_chart_file(release.model)) from error
     return files | {f"{folder}/{CHART}Chart.yaml": spliced.encode("utf-8")}
@@ -181,7 +188,7 @@ def _chart(aliases: Mapping[str, Frozen]) -> Mapping[str, object]:
 
 def _dependency(alias: str, release: Release) -> Mapping[str, str]:
     found = {
-        "name": release.model,
+        "name": chart_name(release.model, release.id),
         "version": chart_version(release.id),
         "repository": "",
         "alias": alias,

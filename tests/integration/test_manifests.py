@@ -438,3 +438,14 @@ def test_cloud_objects_fit_the_api(
     (tmp_path / "built.yaml").write_text(text)
     command = (schemas[0], "-strict", "-skip", "HTTPRoute", "-schema-location", schemas[1])
     run(*command, "built.yaml", cwd=tmp_path)
+
+
+def test_an_archive_of_the_pointer_renders_both_releases(
+    tmp_path: Path, engine: Engine, template: Any, releases: tuple[Frozen, Frozen]
+) -> None:
+    """Flux packs the pointer before it renders it, and an archive holds charts by their names."""
+    files = helm.pointer(SITE, *releases, Percent.of(5))
+    write(tmp_path / "x", files)
+    run(engine("helm"), "package", str(tmp_path / "x" / POINTER), "-d", str(tmp_path), cwd=tmp_path)
+    command = (engine("helm"), "template", "x", "site-0.0.0.tgz", "--namespace", "models")
+    assert objects(run(*command, cwd=tmp_path)) == template(files)

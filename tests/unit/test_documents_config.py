@@ -193,8 +193,23 @@ def test_every_key_of_an_environment_is_read() -> None:
             "namespace: Models\n",
             [f"5: namespace: namespace 'Models' {NO_NAME}"],
         ),
-        ("settings: ['a b']\n", ["5: settings: 'a b' is not a column of the site file"]),
-        ("strata: [region, '../x']\n", ["5: strata: '../x' is not a column of the site file"]),
+        ("settings: ['a b']\n", ["5: settings: 'a b' is not a column name"]),
+        ("strata: [region, '../x']\n", ["5: strata: '../x' is not a column name"]),
+        ("settings: ['\u00e9']\n", ["5: settings: '\u00e9' is not a column name"]),
+        (
+            "settings: [path]\n",
+            ["5: settings: 'path' cannot be a column: Argo CD puts a value of its own there"],
+        ),
+        *(
+            (
+                f"settings: [{name}]\n",
+                [
+                    f"5: settings: {name!r} cannot be a setting: at most 55 characters, "
+                    "no sign at the end"
+                ],
+            )
+            for name in ("x" * 56, "line_")
+        ),
         (
             "requires: [Cloud]\n",
             [f"5: requires: environment 'Cloud' {NO_NAME}"],

@@ -339,6 +339,10 @@ def test_only_id_and_cluster_are_needed_in_the_cloud() -> None:
         ("id,cluster,id\na,k,b\n", ["1: the column 'id' stands there twice"]),
         ("id,cluster,\na,k,\n", ["1: '' is not a column name"]),
         ("id,cluster,l\u0456ne\na,k,x\n", ["1: 'l\u0456ne' is not a column name"]),
+        (
+            "id,cluster,path\na,k,x\n",
+            ["1: 'path' cannot be a column: Argo CD puts a value of its own there"],
+        ),
         ("id,cluster,a b\na,k,x\n", ["1: 'a b' is not a column name"]),
         (f"id,cluster,{'x' * 64}\na,k,x\n", [f"1: {'x' * 64!r} is not a column name"]),
         (f"{HEADER}a,eu,cpu\n", ["2: 3 cells, the header has 4"]),
@@ -421,3 +425,11 @@ def test_a_printable_cell_is_a_value(text: str) -> None:
 def test_any_other_cell_is_not(text: str) -> None:
     with pytest.raises(ValueError, match=r"at most|printable ASCII"):
         check_value(text)
+
+
+@pytest.mark.parametrize("name", ["path", "values", '"a b"', '"\u00e9"', '"a.b"'])
+def test_a_column_of_a_site_file_has_a_name_that_can_be_one(name: str) -> None:
+    two = row(**{name: '"x"'}) + row(id='"b"', **{name: '"x"'})
+    (problem,) = told(two)
+    assert problem.startswith("1: ")
+    assert "column" in problem

@@ -17,7 +17,7 @@ from generator.documents.rollout import write_cohort
 from generator.errors import InputError, Problem, RemoteError
 from generator.intents import promote as promotions
 from generator.intents.delivery import delivery
-from generator.intents.setup import initial, pieces
+from generator.intents.setup import add_model, initial, pieces
 from generator.lint import RULES, Finding, Rule, Severity, lint
 from generator.lint.delivery import _expected
 from generator.lint.finding import few
@@ -599,21 +599,48 @@ def test_a_rule_finds(rule: str, state: Callable[[], Memory], planted: Plant) ->
     )
 
 
-def _pair(name: str, number: int) -> tuple[str, list[Site]]:
-    return name, [replace(plant(number), id="plant-0001")]
+def _twins(first: str, second: str) -> tuple[Answers, dict[str, list[Site]]]:
+    kinds = {"a": Kind.EDGE, "a-b": Kind.EDGE}
+    answers = Answers(kinds, ("c", "b-c"), image=IMAGE, remote=REMOTE)
+    sites = {"a": [replace(plant(1), id=first)], "a-b": [replace(plant(2), id=second)]}
+    return answers, sites
+
+
+CLASH = (
+    "the Application 'a-b-c-plant-0001' would be that of a-b / c / plant-0001 "
+    "and a / b-c / plant-0001"
+)
 
 
 def test_two_sites_never_share_an_application() -> None:
-    kinds = {"a": Kind.EDGE, "a-b": Kind.EDGE}
-    answers = Answers(kinds, ("c", "b-c"), image=IMAGE, remote=REMOTE)
-    sites = dict([_pair("a", 1), _pair("a-b", 2)])
+    answers, sites = _twins("plant-0001", "plant-0002")
     first = initial(answers, *scaffold(pieces(answers)), sites)
     tree = Memory({path: data for path, data in first.files.items() if data is not None})
-    assert [str(one) for one in findings(tree)] == [
-        "environments/a/sites/s000.yaml:1: error [applications] the Application "
-        "'a-b-c-plant-0001' would be that of a / b-c / plant-0001 and a-b / c / plant-0001; "
+    other = tree.files[layout.shard("a-b", "s000")].replace(b"plant-0002", b"plant-0001")
+    assert [str(one) for one in findings(tree.put(layout.shard("a-b", "s000"), other))] == [
+        f"environments/a-b/sites/s000.yaml:1: error [applications] {CLASH}; "
         "fix: rename one of the sites"
     ]
+    with pytest.raises(InputError) as caught:
+        tree.do(add_sites(replace(plant(3), id="plant-0001"), env="a-b"))
+    assert [one.message for one in caught.value.problems] == [CLASH]
+
+
+def test_a_first_commit_never_names_two_applications_alike() -> None:
+    answers, sites = _twins("plant-0001", "plant-0001")
+    with pytest.raises(InputError) as caught:
+        initial(answers, *scaffold(pieces(answers)), sites)
+    assert [one.message for one in caught.value.problems] == [CLASH]
+
+
+def test_a_new_model_never_takes_the_application_of_another() -> None:
+    answers, sites = _twins("plant-0001", "plant-0001")
+    answers = replace(answers, models=("c",))
+    first = initial(answers, *scaffold(pieces(answers)), sites)
+    tree = Memory({path: data for path, data in first.files.items() if data is not None})
+    with pytest.raises(InputError) as caught:
+        add_model(Repository(tree), "b-c", IMAGE, {}, {}, ASKED)
+    assert [one.message for one in caught.value.problems] == [CLASH]
 
 
 def test_a_release_is_never_named_by_what_moves() -> None:
@@ -903,6 +930,7 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "chart",
         "pods",
         "hardening",
+        "kinds",
         "objects",
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}

@@ -6,13 +6,15 @@ import pytest
 
 from generator import layout
 from generator.changes import ChangeSet, Draft
+from generator.errors import InputError
 from generator.lint import Finding, lint
 from generator.lint.view import View
 from generator.repository import Repository
-from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet
+from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, add_sites, baseline, fleet, plant
 
 FLEET = f"argocd/fleet/{EDGE}/s000"
 PROJECT, SET = f"{FLEET}/project.yaml", f"{FLEET}/sets/{MODEL}.yaml"
+CLOUD_SET = f"argocd/fleet/{CLOUD}/s000/sets/{MODEL}.yaml"
 ROOT_PROJECT, ROOT = "argocd/root/project.yaml", "argocd/root/root.yaml"
 
 
@@ -89,6 +91,27 @@ PLANTED: list[tuple[str, str, str, str, str]] = [
     ("argocd-set", "another path", SET, 'path: "sites/edge-k3s/', 'path: "releases/edge-k3s/'),
     ("argocd-set", "a path out", SET, 'path: "sites/edge-k3s/', 'path: "sites/../edge-k3s/'),
     ("argocd-set", "one path for all", SET, "/{{ .id }}/", "/plant-0001/"),
+    (
+        "argocd-set",
+        "a release name that is too long for Helm",
+        CLOUD_SET,
+        f'releaseName: "{MODEL}"',
+        f'releaseName: "{CLOUD}-{MODEL}-{{{{ .id }}}}"',
+    ),
+    (
+        "argocd-set",
+        "values of Helm beside the pointer",
+        CLOUD_SET,
+        "        helm:\n",
+        '        helm:\n          values: "a: 1"\n',
+    ),
+    (
+        "argocd-set",
+        "a chart where there is none",
+        SET,
+        "      destination:\n",
+        '        helm: {releaseName: "x"}\n      destination:\n',
+    ),
     ("argocd-sync", "no prune", SET, "prune: true", "prune: false"),
     ("argocd-sync", "no healing", SET, "selfHeal: true", "selfHeal: false"),
     ("argocd-sync", "may be empty", SET, "prune: true", "prune: true\n          allowEmpty: true"),
@@ -186,7 +209,12 @@ def test_a_site_file_whose_name_cannot_be_one_is_named() -> None:
     assert [one.rule for one in findings(have)] == ["names"]
     row = b'- {id: "plant-9", cluster: "c", region: "asia", hardware: "cpu", line: "a"}\n'
     have = settled().put(layout.shard(EDGE, "S_1"), row)
-    assert {one.rule for one in findings(have)} == {"names", "pointers"}
+    assert [one.rule for one in findings(have)] == ["names"]
+    with pytest.raises(InputError) as caught:
+        have.do(add_sites(plant(50)))
+    assert [(one.file, one.hint) for one in caught.value.problems] == [
+        (layout.shard(EDGE, "S_1"), "git mv it to another name, such as s001.yaml")
+    ]
 
 
 def test_objects_that_are_not_committed_are_restored() -> None:

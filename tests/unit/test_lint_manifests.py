@@ -171,6 +171,21 @@ PLANTED = r"""
 +- name: x
 +  version: 1.0.0
 +  repository: https://example.com
+@ SERVICE kinds: a kind that the project refuses
++---
++apiVersion: batch/v1
++kind: CronJob
++metadata: {name: nightly}
+@ SERVICE kinds: a kind of another group
++---
++apiVersion: serving.example.com/v1
++kind: Service
++metadata: {name: x}
+@ SERVICE_TEMPLATE kinds: a role in a chart
++---
++apiVersion: rbac.authorization.k8s.io/v1
++kind: Role
++metadata: {name: x}
 @ SERVICE secrets: a Secret
 +---
 +apiVersion: v1

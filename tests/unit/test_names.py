@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.model.names import application_name, check_name, check_release
+from generator.model.names import application_name, check_name, check_release, clashes
 
 HOSTILE = [
     *("", ".", "..", "../x", "a/b", "/a", "a\\b", "a b", " a", "a ", "a\n", "\na", "a\tb", "a\0b"),
@@ -92,3 +92,22 @@ def test_an_application_name_has_at_most_63_characters(length: int, fits: bool) 
         return
     with pytest.raises(ValueError, match="would have 64 characters, 63 at most; shorten"):
         application_name("edge-k3s", "defect-detector", site)
+
+
+names = st.from_regex(r"[ab](?:-[ab])?", fullmatch=True)
+
+
+@given(st.dictionaries(st.tuples(names, names), st.sets(names, max_size=4), max_size=5))
+def test_a_clash_is_found_exactly_where_two_names_are_alike(
+    sites: dict[tuple[str, str], set[str]],
+) -> None:
+    every = [(*line, site) for line in sites for site in sites[line]]
+    alike = {
+        frozenset((one, other))
+        for one in every
+        for other in every
+        if one != other and application_name(*one) == application_name(*other)
+    }
+    found = [frozenset(pair) for pair in clashes(sites)]
+    assert set(found) == alike
+    assert len(found) == len(alike)

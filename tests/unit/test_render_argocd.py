@@ -84,11 +84,14 @@ def test_a_project_names_what_it_allows() -> None:
             "clusterResourceWhitelist": [{"group": "", "kind": "Namespace", "name": "models"}],
             "namespaceResourceWhitelist": [
                 {"group": "", "kind": "ConfigMap"},
+                {"group": "", "kind": "LimitRange"},
                 {"group": "", "kind": "Pod"},
+                {"group": "", "kind": "ResourceQuota"},
                 {"group": "", "kind": "Service"},
                 {"group": "", "kind": "ServiceAccount"},
                 {"group": "apps", "kind": "Deployment"},
                 {"group": "apps", "kind": "ReplicaSet"},
+                {"group": "external-secrets.io", "kind": "ExternalSecret"},
                 {"group": "networking.k8s.io", "kind": "NetworkPolicy"},
             ],
         },
@@ -168,6 +171,30 @@ def test_a_cloud_project_also_allows_what_the_chart_holds() -> None:
     project = yaml.safe_load(files["argocd/fleet/cloud-eks/s000/project.yaml"])
     kinds = {one["kind"] for one in project["spec"]["namespaceResourceWhitelist"]}
     assert {"HorizontalPodAutoscaler", "HTTPRoute", "PodDisruptionBudget", "Pod"} <= kinds
+
+
+def test_helm_gets_a_name_that_it_takes() -> None:
+    cloud = Environment("cloud-eks", Kind.CLOUD)
+    files = argocd.environment(CONFIG, cloud, SITES[:1], MODELS)
+    one = yaml.safe_load(files["argocd/fleet/cloud-eks/s000/sets/weld-check.yaml"])
+    assert one["spec"]["template"]["spec"]["source"] == {
+        "repoURL": "https://git.example.com/fleet.git",
+        "targetRevision": "refs/heads/main",
+        "path": "sites/cloud-eks/{{ .id }}/weld-check",
+        "helm": {"releaseName": "weld-check"},
+    }
+
+
+def test_ten_thousand_sites_are_twenty_sets_a_model() -> None:
+    sites = [
+        Site(f"plant-{n:05d}", f"k3s-{n:05d}", shard=f"s{n // 500:03d}") for n in range(10_000)
+    ]
+    files = argocd.environment(CONFIG, EDGE, sites, MODELS)
+    read = {path: yaml.load(data, Loader=yaml.CSafeLoader) for path, data in files.items()}
+    kinds = [one["kind"] for one in read.values()]
+    assert (kinds.count("AppProject"), kinds.count("ApplicationSet")) == (20, 20 * len(MODELS))
+    projects = [one["spec"] for one in read.values() if one["kind"] == "AppProject"]
+    assert {len(one["destinations"]) for one in projects} == {500}
 
 
 def test_nothing_is_a_wildcard() -> None:

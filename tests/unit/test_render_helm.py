@@ -70,10 +70,11 @@ def read(files: Any, name: str) -> Any:
     return yaml.safe_load(files[f"{FOLDER}/{name}"])
 
 
-def test_freezing_changes_one_line_of_the_chart() -> None:
+def test_freezing_changes_two_lines_of_the_chart() -> None:
     files = helm.release_files(a_release(13), COPIED)
     folder = "releases/cloud-eks/defect-detector/v13-0000000d"
     changed = CHART.replace(b"version: 0.0.0 ", b'version: "0.0.0-v13-0000000d" ')
+    changed = changed.replace(b'"defect-detector" ', b'"defect-detector-v13-0000000d" ')
     assert files == {
         f"{folder}/chart/Chart.yaml": changed,
         f"{folder}/chart/values.yaml": COPIED["chart/values.yaml"],
@@ -84,7 +85,9 @@ def test_freezing_changes_one_line_of_the_chart() -> None:
 def test_a_chart_without_version_gets_one() -> None:
     copied = {"chart/Chart.yaml": b"apiVersion: v2\nname: defect-detector\n"}
     (data,) = helm.release_files(a_release(13), copied).values()
-    assert data == b'apiVersion: v2\nname: defect-detector\nversion: "0.0.0-v13-0000000d"\n'
+    assert data == (
+        b'apiVersion: v2\nname: "defect-detector-v13-0000000d"\nversion: "0.0.0-v13-0000000d"\n'
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_pointer_without_canary_holds_stable_only() -> None:
         "type": "application",
         "dependencies": [
             {
-                "name": "defect-detector",
+                "name": "defect-detector-v12-0000000c",
                 "version": "0.0.0-v12-0000000c",
                 "repository": "",
                 "alias": "stable",
