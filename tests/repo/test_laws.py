@@ -375,3 +375,32 @@ def test_a_human_file_changes_by_its_scalars_only() -> None:
     assert [line.partition(":")[0] for line in added] == ["rollout", "phase"]
     lost = [line for line in hostile.splitlines() if line not in text.splitlines()]
     assert lost == ["phase: Completed"]
+
+
+HUMAN = (
+    layout.CONFIG,
+    layout.environment(EDGE),
+    layout.environment(CLOUD),
+    layout.model(MODEL),
+    ROLLOUT,
+    layout.rollout(CLOUD, MODEL),
+    f"models/{MODEL}/base/deployment.yaml",
+    f"models/{MODEL}/chart/values.yaml",
+    "CODEOWNERS",
+)
+MINE = "# mine: 5% \u2603 {[:"
+
+
+@FEW
+@given(walks, st.sampled_from(HUMAN), st.integers(0, 200))
+def test_a_line_that_a_person_wrote_anywhere_survives_every_command(
+    walk: list[Intent], path: str, place: int
+) -> None:
+    lines = small().files[path].decode().splitlines(keepends=True)
+    at = place % (len(lines) + 1)
+    mine = "".join((*lines[:at], f"{MINE}\n", *lines[at:])).encode()
+    after = reduce(attempt, walk, small().put(path, mine))
+    assert [one for one in after.files if MINE.encode() in after.files[one]].count(path) == 1
+    assert after.files[path].decode().splitlines().count(MINE) == 1
+    if not path.startswith(layout.ROLLOUTS):
+        assert after.files[path] == mine
