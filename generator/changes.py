@@ -88,7 +88,7 @@ class Draft:
         if path not in self._pending:
             return self._base.id(path)
         data = self._pending[path]
-        return blob_id(data, self._base.id(path)) if data is not None else None
+        return self._name(data) if data is not None else None
 
     def read_many(self, paths: Iterable[RepoPath]) -> Mapping[RepoPath, bytes]:
         """Read several files as they would be."""
@@ -101,11 +101,14 @@ class Draft:
         """List files and blob ids as they would be."""
         found = dict(self._base.ids(under))
         for path, data in self._pending.items():
-            if path.startswith(f"{under}/"):
+            if not under or path.startswith(f"{under}/"):
                 found.pop(path, None)
                 if data is not None:
-                    found[path] = blob_id(data)
+                    found[path] = self._name(data)
         return dict(sorted(found.items()))
+
+    def _name(self, data: bytes) -> str:
+        return blob_id(data, self.commit)
 
     def log(
         self, paths: Iterable[RepoPath], most: int, *, every_parent: bool = False
@@ -165,11 +168,17 @@ class Draft:
         if "/" not in path:
             return self._base.read(path) != data
         old = ids.get(path)
-        return old is not None if data is None else old != blob_id(data, old)
+        return old is not None if data is None else old != self._name(data)
 
 
 def blob_id(data: bytes, like: str | None = None) -> str:
-    """Name a blob as Git does; `like` tells SHA-256 repositories from SHA-1 ones."""
+    """Name a blob as Git does.
+
+    Args:
+        data: The blob.
+        like: Any object name of the repository, which tells SHA-256 from SHA-1; None or "" where
+            there is none yet.
+    """
     algorithm = hashlib.sha256 if like is not None and len(like) == 64 else hashlib.sha1
     return algorithm(b"blob %d\0" % len(data) + data).hexdigest()
 

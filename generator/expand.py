@@ -69,10 +69,7 @@ def expand(repository: Repository, environment: str, model: str) -> Expansion:
     releases = assign(repository, rollout)
     sites = {site.id: site for site in repository.sites(environment)}
     _check_profiles(repository, rollout, sites, releases)
-    files: dict[RepoPath, bytes] = {}
-    for site_id, release in releases.items():
-        one = kustomize.pointer(environment, model, sites[site_id], release, settings.settings)
-        files.update(one)
+    files = kustomize.pointers(environment, model, sites, releases, settings.settings)
     return Expansion(releases, files)
 
 
@@ -162,15 +159,12 @@ def differences(
             file=layout.rollout(environment, model),
             hint="restore the stable line and the site files from the commit before",
         )
+    like = next(iter(found.values()), None)
     changed: dict[RepoPath, bytes | None] = {
-        path: data for path, data in expected.items() if found.get(path) != _id(data, found)
+        path: data for path, data in expected.items() if found.get(path) != blob_id(data, like)
     }
     changed.update(dict.fromkeys(path for path in found if path not in expected))
     return changed
-
-
-def _id(data: bytes, found: Mapping[RepoPath, str]) -> str:
-    return blob_id(data, next(iter(found.values()), None))
 
 
 def pointers(tree: Tree, environment: str, model: str) -> Mapping[RepoPath, str]:

@@ -41,6 +41,10 @@ class Repository:
         self._kept: dict[tuple[str, ...], object] = {}
         self._parsed = {} if parsed is None else parsed
 
+    def beside(self, tree: Tree) -> "Repository":
+        """Open another tree; what is the same in both is parsed once."""
+        return Repository(tree, self._parsed)
+
     def config(self) -> Config:
         """Read `tidegate.yaml`.
 
@@ -176,7 +180,12 @@ class Repository:
         if self.tree.read(path) is None:
             known = ", ".join(self.releases(environment, model)) or "none"
             raise InputError(f"there is no release {release!r}", file=path, hint=f"known: {known}")
-        return self._once((path,), lambda: self._read(path, read_release))
+        found = self._once((path,), lambda: self._read(path, read_release))
+        place = layout.release_file(found.environment, found.model, found.id)
+        if place != path:
+            hint = "restore the file from the commit that froze it"
+            raise InputError(f"this is the release.yaml of {place}", file=path, hint=hint)
+        return found
 
     def rejected(self) -> tuple[Rejection, ...]:
         """Read the ledger; a repository without one has none.

@@ -210,7 +210,7 @@ class Memory:
 
     def id(self, path: str) -> str | None:
         """As `Tree.id`."""
-        return blob_id(self.files[path]) if path in self.files else None
+        return blob_id(self.files[path], self.commit) if path in self.files else None
 
     def read_many(self, paths: Iterable[str]) -> Mapping[str, bytes]:
         """As `Tree.read_many`."""
@@ -218,7 +218,9 @@ class Memory:
 
     def ids(self, under: str) -> Mapping[str, str]:
         """As `Tree.ids`."""
-        return {p: blob_id(data) for p, data in self.files.items() if p.startswith(f"{under}/")}
+        within = f"{under}/" if under else ""
+        found = {p: data for p, data in self.files.items() if p.startswith(within)}
+        return {path: blob_id(data, self.commit) for path, data in found.items()}
 
     def log(
         self, paths: Iterable[str], most: int, *, every_parent: bool = False

@@ -1,5 +1,6 @@
 """The files of one commit, read without a work tree."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -7,6 +8,8 @@ from generator.changes import CommitInfo
 from generator.gitrepo.process import Git
 from generator.layout import RepoPath
 
+_FILES = ("100644 blob ", "100755 blob ")
+_NAME = len(_FILES[0])
 _LOG_FORMAT = "%H%x1f%ct%x1f%an <%ae>%x1f%s%x1f%(trailers:only,unfold,separator=%x1e)"
 
 
@@ -18,6 +21,7 @@ class Snapshot:
         self._git = git
         self._commit = commit
         self._ids: dict[RepoPath, str] | None = None
+        self._paths: list[RepoPath] = []
         self._read: dict[RepoPath, bytes] = {}
 
     @property
@@ -53,9 +57,12 @@ class Snapshot:
 
     def ids(self, under: RepoPath) -> Mapping[RepoPath, str]:
         """List the regular files below a folder ("" for all) with their blob ids."""
+        ids = self._all()
         if not under:
-            return dict(self._all())
-        return {path: id_ for path, id_ in self._all().items() if path.startswith(f"{under}/")}
+            return dict(ids)
+        # In the order of text, "0" comes right after "/".
+        start, stop = (bisect_left(self._paths, f"{under}{end}") for end in "/0")
+        return {path: ids[path] for path in self._paths[start:stop]}
 
     def log(
         self, paths: Iterable[RepoPath], most: int, *, every_parent: bool = False
@@ -80,22 +87,22 @@ class Snapshot:
         return tuple((commit, data) for commit, data in pairs if data is not None)
 
     def at(self, commit: str) -> "Snapshot":
-        """Open another commit."""
-        return Snapshot(self._git, commit)
+        """Open another commit; this one is not read again."""
+        return self if commit == self._commit else Snapshot(self._git, commit)
 
     def _all(self) -> dict[RepoPath, str]:
         if self._ids is None:
             self._ids = dict(self._list()) if self._commit else {}
+            self._paths = sorted(self._ids)
         return self._ids
 
     def _list(self) -> Iterable[tuple[RepoPath, str]]:
         out = self._git.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", self._commit)
-        for entry in out.split(b"\0"):
-            head, _, path = entry.partition(b"\t")
-            mode, _, rest = head.partition(b" ")
+        for entry in out.decode("utf-8", "surrogateescape").split("\0"):
+            head, _, path = entry.partition("\t")
             # A symlink or submodule is not followed and not read: to us it is not there.
-            if mode in (b"100644", b"100755"):
-                yield path.decode("utf-8", "surrogateescape"), rest.split(b" ")[1].decode()
+            if head.startswith(_FILES):
+                yield path, head[_NAME:]
 
 
 def _batch(answer: bytes, count: int) -> list[bytes | None]:

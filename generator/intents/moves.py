@@ -74,6 +74,7 @@ def edit(draft: Draft, environment: str, model: str, **keys: str | None) -> Roll
 
 
 def finish(
+    base: Repository,
     draft: Draft,
     before: Rollout,
     after: Rollout,
@@ -85,6 +86,7 @@ def finish(
     """Expand the pointers, write the words and close the change set.
 
     Args:
+        base: What the draft was started on.
         draft: Holds the edits made so far.
         before: The rollout as it was.
         after: The rollout as it is in the draft.
@@ -93,8 +95,7 @@ def finish(
         attached: Evidence of the reconciler.
         extra: Further trailers.
     """
-    base = Repository(draft.at(draft.commit))
-    repository = Repository(draft)
+    repository = base.beside(draft)
     counts = _canaries(base, before), _canaries(repository, after)
     draft.write(attached.files)
     _write_pointers(draft, repository, after)
@@ -169,6 +170,7 @@ def set_percent(
     after = edit(draft, environment, model, percent=str(percent))
     words = f"{title(before)}: "
     return finish(
+        repository,
         draft,
         before,
         after,
@@ -207,7 +209,7 @@ def expand_pointers(
             return f"{words}pointers follow the sites ({counts[1]} of {total} on the canary)"
         return words + _say_step(repository, before, after, (shown, counts[1]), total)
 
-    change = finish(draft, after, after, say, asked)
+    change = finish(repository, draft, after, after, say, asked)
     if change is None or before.percent == after.percent:
         return change
     moved = trailers(repository.tree, before, after, _moving(repository, before, after))
@@ -246,7 +248,7 @@ def _set_phase(
     def say(counts: tuple[int, int], total: int) -> str:
         return f"{title(before)}: {verb} at {after.percent}% ({counts[1]} of {total} sites)"
 
-    return finish(draft, before, after, say, asked)
+    return finish(repository, draft, before, after, say, asked)
 
 
 def complete(
@@ -273,7 +275,7 @@ def complete(
     def say(_: tuple[int, int], total: int) -> str:
         return f"{title(before)}: {name} is stable on all {total} sites"
 
-    return finish(draft, before, after, say, asked, attached)
+    return finish(repository, draft, before, after, say, asked, attached)
 
 
 def revert(
@@ -320,7 +322,7 @@ def revert(
         return f"{title(before)}: revert {name}, {moved}{cause}"
 
     extra = (("Reverts", start),) if start else ()
-    return finish(draft, before, after, say, asked, attached, extra)
+    return finish(repository, draft, before, after, say, asked, attached, extra)
 
 
 def revert_to(
@@ -350,4 +352,4 @@ def revert_to(
 
     start = start_of(repository.tree, before)
     extra = (("Reverts", start),) if start else ()
-    return finish(draft, before, after, say, asked, NOTHING, extra)
+    return finish(repository, draft, before, after, say, asked, NOTHING, extra)

@@ -77,7 +77,7 @@ def baseline(
     def say(_: tuple[int, int], total: int) -> str:
         return f"{title(after)}: {frozen.short} is the baseline of {total} sites"
 
-    return finish(draft, before, after, say, asked)
+    return finish(repository, draft, before, after, say, asked)
 
 
 def promote(
@@ -118,7 +118,7 @@ def promote(
         stable = before.stable.partition("-")[0]
         return f"{title(after)}: {frozen.short} starts {where}, {stable} stays stable{replaced}"
 
-    return finish(draft, before, after, say, asked)
+    return finish(repository, draft, before, after, say, asked)
 
 
 def _start(

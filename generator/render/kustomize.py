@@ -6,6 +6,7 @@ stand on the pod template, so they change together with it or not at all (ADR 00
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from generator import layout
 from generator.layout import RepoPath
@@ -17,6 +18,7 @@ from generator.yamltext import dump
 HEADER = b"# Written by tidegate; tidegate verify compares these bytes.\n"
 PLACEHOLDER = "model-server"
 KIND = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+_ANY = "any-site"
 RELEASE_URL = "https://tidegate.dev/releases"
 IMAGES = "images.txt"
 IMAGES_SINCE = 2  # format of the release
@@ -113,6 +115,58 @@ def pointer(
     Returns:
         One file.
     """
+    path = _file(environment, model, site.id)
+    return {path: _pointer(environment, model, site, release_id, settings)}
+
+
+def pointers(
+    environment: str,
+    model: str,
+    sites: Mapping[str, Site],
+    releases: Mapping[str, str],
+    settings: Sequence[str],
+) -> Mapping[RepoPath, bytes]:
+    """Write the pointers of many sites, the same bytes as `pointer`.
+
+    What sites with the same release, hardware and settings share is written once for all of
+    them; the id of a site needs no escape anywhere.
+
+    Args:
+        environment: Name of the environment.
+        model: Name of the model.
+        sites: By id.
+        releases: Site id to the release it runs.
+        settings: Columns that become annotations.
+
+    Returns:
+        One file for each of `releases`.
+    """
+    own = [name for name in settings if name != "id"]
+    written: dict[tuple[str, ...], list[bytes]] = {}
+    found: dict[RepoPath, bytes] = {}
+    for site_id, release_id in releases.items():
+        site = sites[site_id]
+        alike = (release_id, site.hardware, *[site.column(name) for name in own])
+        parts = written.get(alike)
+        if parts is None:
+            shared = replace(site, id=_ANY)
+            data = _pointer(environment, model, shared, release_id, settings)
+            parts = written[alike] = data.split(_ANY.encode())
+        if len(parts) == len(settings) - len(own) + 2:
+            data = site_id.encode().join(parts)
+        else:  # the stand-in also stands in a value
+            data = _pointer(environment, model, site, release_id, settings)
+        found[_file(environment, model, site_id)] = data
+    return found
+
+
+def _file(environment: str, model: str, site_id: str) -> RepoPath:
+    return f"{layout.pointer(environment, site_id, model)}/kustomization.yaml"
+
+
+def _pointer(
+    environment: str, model: str, site: Site, release_id: str, settings: Sequence[str]
+) -> bytes:
     folder = layout.pointer(environment, site.id, model)
     target = layout.release(environment, model, release_id)
     up = "/".join([".."] * (folder.count("/") + 1))
@@ -124,7 +178,7 @@ def pointer(
     if settings:
         patch = json.dumps([_setting(name, site.column(name)) for name in settings])
         kustomization["patches"] = [{"patch": patch, "target": {"kind": "Deployment"}}]
-    return {f"{folder}/kustomization.yaml": HEADER + dump(kustomization)}
+    return HEADER + dump(kustomization)
 
 
 def _setting(name: str, value: str) -> Mapping[str, str]:
