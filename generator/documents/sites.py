@@ -51,6 +51,8 @@ def _read_canonical(data: bytes, stem: str) -> tuple[Site, ...] | None:
         return None
     names = found[0][len(COLUMNS) :]
     try:
+        for name in names:
+            check_column(name)
         sites = tuple(
             Site(id_, cluster, region, hardware, dict(zip(names, cells, strict=True)), stem)
             for id_, cluster, region, hardware, *cells in found[1]

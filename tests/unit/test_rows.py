@@ -70,6 +70,7 @@ def outcome(read: Callable[[], Any]) -> Any:
 @example(b'- {id: "a", cluster: "k", region: "", hardware: "", "id": "b"}\n')
 @example(b'- {id: "a", cluster: "k", region: "", "hardware": "cpu"}\n')
 @example(b'x- {id: "a", cluster: "k", region: "", hardware: ""}\n')
+@example(b'- {id: "a", cluster: "k", region: "", hardware: "", path: "x"}\n')
 @example(b'- {id: "A", cluster: "k", region: "", hardware: ""}\n')
 @example(b'- {id: "a", cluster: "k", region: "", hardware: ""}')
 def test_a_site_file_reads_the_same_either_way(data: bytes) -> None:
