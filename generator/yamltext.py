@@ -157,8 +157,17 @@ def _place(
     if before in entries:
         return text.rfind("\n", 0, entries[before][0].start_mark.index) + 1
     if after in entries:
-        return text.find("\n", entries[after][1].end_mark.index) + 1 or len(text)
+        return text.find("\n", len(text[: end_of(entries[after][1])].rstrip())) + 1 or len(text)
     return len(text)
+
+
+def end_of(node: yaml.Node) -> int:
+    """Give the index behind the last character of a node."""
+    # A block collection "ends" where the next token begins, behind the comments in between.
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        return end_of(last[1] if isinstance(last, tuple) else last)
+    return int(node.end_mark.index)
 
 
 def _prove(old: str, new: str, key: str, value: object) -> None:

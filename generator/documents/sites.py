@@ -12,7 +12,7 @@ from generator.documents.reading import Document, Fields
 from generator.documents.rows import plain, read_rows
 from generator.errors import InputError, Problem
 from generator.model.site import Site, check_column
-from generator.yamltext import Row, dump, quote
+from generator.yamltext import Row, dump, end_of, quote
 
 SHARD_SIZE = 500
 COLUMNS = ("id", "cluster", "region", "hardware")
@@ -153,16 +153,9 @@ def _spans(text: str, root: yaml.SequenceNode) -> list[tuple[int, int]]:
     for node in root.value:
         found = dash.search(text, stop)
         start = found.start() if found else node.start_mark.index
-        stop = text.find("\n", len(text[: _end(node)].rstrip())) + 1 or len(text)
+        stop = text.find("\n", len(text[: end_of(node)].rstrip())) + 1 or len(text)
         spans.append((start, stop))
     return spans
-
-
-def _end(node: yaml.Node) -> int:
-    # A block mapping "ends" where the next token begins, behind the comments in between.
-    if isinstance(node, yaml.MappingNode) and not node.flow_style:
-        return _end(node.value[-1][1])
-    return int(node.end_mark.index)
 
 
 def _id_of(node: yaml.Node) -> str:

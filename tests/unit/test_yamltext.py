@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from generator.yamltext import Row, delete_key, dump, quote, set_scalar
@@ -254,6 +254,7 @@ def test_the_splice_leaves_every_other_byte_alone(text: str, scalar: str) -> Non
 
 @settings(max_examples=60)
 @given(documents(), st.sampled_from(["percent", "a", ""]), st.sampled_from(["percent", "b", ""]))
+@example("percent: 5\nb:\n  x: y\n# a\n\na: [1,\n  2]\n", "", "b")
 def test_a_key_can_be_added_to_any_document_and_taken_out_again(
     text: str, before: str, after: str
 ) -> None:
