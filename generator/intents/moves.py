@@ -12,6 +12,7 @@ from generator.changes import ChangeSet, Draft
 from generator.documents.rollout import read_rollout
 from generator.errors import InputError
 from generator.expand import assign, differences
+from generator.intents.takeback import on_canary, take_back
 from generator.intents.words import (
     Asked,
     Trailers,
@@ -122,8 +123,8 @@ def _canaries(repository: Repository, rollout: Rollout) -> int:
     try:
         return sum(1 for one in assign(repository, rollout).values() if one == rollout.canary)
     except InputError:
-        # A broken draw must not stop a revert; only this count in its subject is lost.
-        return 0
+        # A broken draw must not stop a revert; the pointers tell as well.
+        return len(on_canary(repository.tree, rollout))
 
 
 def _write_pointers(draft: Draft, repository: Repository, rollout: Rollout) -> None:
@@ -305,7 +306,7 @@ def revert(
     draft, before = _open(repository, environment, model)
     if before.phase is Phase.REVERTED and not before.canary:
         return None
-    cloud = repository.environment(environment).kind is Kind.CLOUD
+    cloud = _is_cloud(repository, before)
     waits = cloud and bool(before.canary) and before.phase is Phase.REVERTED
     if not waits:
         _need_climbing(before, "revert")
@@ -322,7 +323,23 @@ def revert(
         return f"{title(before)}: revert {name}, {moved}{cause}"
 
     extra = (("Reverts", start),) if start else ()
-    return finish(repository, draft, before, after, say, asked, attached, extra)
+    try:
+        return finish(repository, draft, before, after, say, asked, attached, extra)
+    except InputError as error:
+        if cloud:
+            raise
+        told = trailers(repository.tree, before, after, None)
+        words = (*told, *attached.trailers, *asked.trailers(), *extra)
+        return take_back(draft, before, say, words, attached.files, f"{attached.body}\n{error}")
+
+
+def _is_cloud(repository: Repository, rollout: Rollout) -> bool:
+    try:
+        return repository.environment(rollout.environment).kind is Kind.CLOUD
+    except InputError:
+        # Its settings cannot be read; the release tells what it is made of.
+        chart = layout.release(rollout.environment, rollout.model, rollout.stable) + "/chart"
+        return bool(repository.tree.ids(chart))
 
 
 def revert_to(

@@ -34,6 +34,7 @@ from tests.states import (
     ROLLOUT,
     At,
     Quick,
+    Shelf,
     canary_of,
     pins,
     pointer,
@@ -44,6 +45,64 @@ from tests.states import (
 )
 
 # ------------------------------------------------------------------ breach and revert
+
+
+SHARD = layout.shard(EDGE, "s000")
+
+
+def _bad_row(have: Shelf) -> None:
+    have.edit(SHARD, '{id: "plant-0007"', '{id: "Plant 7"')
+
+
+def _other_hardware(have: Shelf) -> None:
+    row = next(r for r in have.view.files[SHARD].decode().splitlines() if '"plant-0007"' in r)
+    have.edit(SHARD, row, row.replace('hardware: "', 'hardware: "x-'))
+
+
+NIGHT = {
+    "a bad row": _bad_row,
+    "a profile that no release has": _other_hardware,
+    "an emptied site file": lambda have: have.put(SHARD, b""),
+    "no site file": lambda have: have.put(SHARD, None),
+    "a broken environment": lambda have: have.put(layout.environment(EDGE), b"kind: [\n"),
+    "a broken ledger": lambda have: have.put(layout.REJECTED, b"kind: [\n"),
+    "no draw": lambda have: have.put(layout.cohort(EDGE, MODEL), None),
+}
+
+
+@pytest.mark.parametrize("what", NIGHT)
+def test_nothing_that_a_person_broke_stops_a_revert(quick: Quick, what: str) -> None:
+    """The canary is bad, and somebody has broken another file since: the sites still come back."""
+    have = quick("climbing")
+    before = quick("stable").view.under(f"sites/{EDGE}")
+    assert have.view.under(f"sites/{EDGE}") != before
+    NIGHT[what](have)
+    change = have.must(revert())
+    assert {path: change.files[path] for path in change.files if path.startswith("sites/")} == {
+        path: before[path] for path in before if path in change.files
+    }
+    assert have.view.under(f"sites/{EDGE}") == before
+    rollout = have.view.rollout()
+    assert (rollout.phase, rollout.canary, rollout.percent) == (Phase.REVERTED, "", ZERO)
+    assert change.subject.startswith(f"{MODEL} {EDGE}: revert v13, 5% -> 0% (5 -> 0 of ")
+    assert have.do(revert()) is None
+
+
+def test_a_site_whose_profile_only_the_canary_has_keeps_it_and_is_named(quick: Quick) -> None:
+    have = quick("climbing")
+    stable = have.view.rollout().stable
+    gone = layout.release(EDGE, MODEL, stable)
+    site = have.view.on(have.view.rollout().canary)[0]
+    path = pointer(site)
+    data = have.view.files[path].replace(b'/gpu"', b'/orin"').replace(b'/cpu"', b'/orin"')
+    have.put(path, data.replace(b'/jetson-arm64"', b'/orin"'))
+    _bad_row(have)
+    assert not [name for name in have.view.under(gone) if "/orin/" in name]
+    change = have.must(revert())
+    assert f"1 keep the canary, for want of their profile: {site}" in change.body
+    assert "Reverted by the pointers alone: " in change.body
+    assert path not in change.files
+    assert change.subject.endswith("5% -> 0% (5 -> 1 of 100 sites)")
 
 
 def breach(env: str = EDGE) -> Intent:
