@@ -14,6 +14,7 @@ RELEASES = "releases"
 SITES = "sites"
 EVIDENCE = "evidence"
 ARGOCD = "argocd"
+FLUX = "flux"
 
 
 def pristine(path: RepoPath) -> RepoPath:

@@ -3,7 +3,7 @@
 Nothing is read before it is asked for, so an invalid file holds only what it belongs to.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 from generator import layout
@@ -118,6 +118,15 @@ class Repository:
             raise InputError.many(problems)
         return tuple(found[id_] for id_ in sorted(found))
 
+    def shard(self, environment: str, stem: str) -> tuple[Site, ...]:
+        """Read one site file.
+
+        Raises:
+            InputError: It is invalid.
+        """
+        path = layout.shard(environment, stem)
+        return self._shard(path, self.tree.read(path) or b"", stem)
+
     def _shard(self, path: RepoPath, data: bytes, stem: str) -> tuple[Site, ...]:
         return self._remember(path, lambda: read_shard(path, data, stem))
 
@@ -230,10 +239,3 @@ def _check_stem(path: RepoPath, stem: str) -> None:
     except ValueError as error:
         hint = "git mv it to another name, such as s001.yaml"
         raise InputError(str(error), file=path, hint=hint) from error
-
-
-def find_stable(repository: Repository, environment: str) -> Mapping[str, str]:
-    """Give the stable release of every model that has a baseline in an environment."""
-    pairs = (key for key in repository.rollouts() if key[0] == environment)
-    rollouts = (repository.rollout(*pair) for pair in pairs)
-    return {one.model: one.stable for one in rollouts if one.stable}

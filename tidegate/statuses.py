@@ -6,7 +6,7 @@ from typing import Any
 
 from generator.documents.config import write_time
 from generator.errors import InputError
-from generator.model.environment import Kind
+from generator.model.environment import Environment, Kind
 from generator.model.rollout import Phase, Rollout
 from generator.model.spans import say_span
 from generator.repository import Repository
@@ -73,8 +73,10 @@ def _status(
         return head | {"status": "Invalid", "waitsFor": _waits(passed), "problem": passed.trouble}
     rollout, outlook = passed.outlook.rollout, passed.outlook
     sites = len(repository.sites(environment))
-    edge = repository.environment(environment).kind is Kind.EDGE
+    settings = repository.environment(environment)
+    edge = settings.kind is Kind.EDGE
     return head | {
+        "delivery": settings.delivery.value,
         "status": _name(passed, rollout),
         "phase": rollout.phase.value if rollout.phase else None,
         "stable": rollout.stable or None,
@@ -93,8 +95,13 @@ def _status(
         "soakedSeconds": outlook.situation.soaked.total_seconds() if outlook.situation else None,
         "waitsFor": _waits(passed),
         "wouldCommit": passed.change.subject if passed.change else None,
-        "notes": list(outlook.notes),
+        "notes": [*outlook.notes, *_unknown(settings)],
     }
+
+
+def _unknown(settings: Environment) -> Iterator[str]:
+    if settings.delivery.is_pull:
+        yield f"applied is not known: each site pulls by {settings.delivery.value}; serving counts"
 
 
 def _name(passed: Pass, rollout: Rollout) -> str:

@@ -15,6 +15,7 @@ _TOPS = (
     layout.ARGOCD,
     layout.ENVIRONMENTS,
     layout.EVIDENCE,
+    layout.FLUX,
     layout.MODELS,
     layout.RELEASES,
     layout.ROLLOUTS,

@@ -11,6 +11,7 @@ from generator.lint.finding import Finding, Severity
 from generator.lint.rules import RULES, WAIVERS, Rule
 from generator.lint.view import View
 from generator.model.config import Waiver
+from generator.render import argocd
 from generator.repository import Repository
 
 _READ_AT_ONCE = (
@@ -51,7 +52,12 @@ def lint(
 
 def _read_ahead(view: View) -> None:
     """Read what nearly every rule looks at with one process instead of one for each file."""
-    paths = [path for top in _READ_AT_ONCE for path in view.ids(top) if not path.endswith(".gz")]
+    paths = [
+        path
+        for top in _READ_AT_ONCE
+        for path in view.ids(top)
+        if not path.endswith(".gz") and not path.startswith(f"{argocd.PULL}/")
+    ]
     view.tree.read_many([layout.CONFIG, layout.REJECTED, layout.ANSWERS, layout.LOCK, *paths])
 
 

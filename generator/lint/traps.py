@@ -11,8 +11,9 @@ from generator import layout
 from generator.documents.nodes import Key, Node
 from generator.errors import Problem
 from generator.layout import RepoPath
+from generator.lint.delivered import telling
 from generator.lint.view import View
-from generator.model.environment import Kind
+from generator.model.environment import Environment, Kind
 from generator.render import argocd
 
 _PATHS = "argocd.argoproj.io/manifest-generate-paths"
@@ -79,7 +80,7 @@ _SET = (
         "every commit would render every site",
     ),
 )
-_SYNC = (
+SYNC = (
     Wanted(("automated", "prune"), "true", "what a release drops would stay"),
     Wanted(("automated", "selfHeal"), "true", "a change on the site would stay"),
     Wanted(("automated", "allowEmpty"), "", "an empty pointer would delete the model"),
@@ -97,9 +98,8 @@ _ROOT = (
     Wanted((*_POLICY, "automated", "allowEmpty"), "", "an empty folder would delete sets"),
     Wanted((*_POLICY, "retry", "limit"), "-1", "the root would give up"),
     Wanted((*_POLICY, "retry", "refresh"), "true", "it would try the old commit for ever"),
-    Wanted(("spec", "destination", "name"), "in-cluster", "sets live beside Argo CD"),
-    Wanted(("spec", "destination", "namespace"), argocd.NAMESPACE, "sets live there"),
-    Wanted(("spec", "source", "path"), argocd.FLEET, "the root applies the fleet"),
+    Wanted(("spec", "destination", "name"), argocd.IN_CLUSTER, "they live beside Argo CD"),
+    Wanted(("spec", "destination", "namespace"), argocd.NAMESPACE, "they live there"),
 )
 _FIRST = Wanted(
     ("metadata", "annotations", _WAVE),
@@ -114,38 +114,34 @@ Check = Callable[[View, RepoPath, Node], Iterable[Problem]]
 
 def project(view: View) -> Iterator[Problem]:
     """Check the AppProjects: literal, narrow, and there before their sets."""
-    yield from _each(view, "AppProject", _project)
+    for under in (layout.ARGOCD, argocd.PULL):
+        yield from each(view, under, "AppProject", _project)
 
 
 def application_set(view: View) -> Iterator[Problem]:
     """Check the ApplicationSets: one site file, one literal project, nothing deleted."""
-    yield from _each(view, "ApplicationSet", _set)
+    yield from each(view, layout.ARGOCD, "ApplicationSet", _set)
 
 
 def sync(view: View) -> Iterator[Problem]:
     """Check how the Applications of the sites sync."""
-    yield from _each(view, "ApplicationSet", _sync)
+    yield from each(view, layout.ARGOCD, "ApplicationSet", _sync)
 
 
 def root(view: View) -> Iterator[Problem]:
-    """Check the one Application that brings the sets."""
-    yield from _each(view, "Application", _root)
+    """Check the one Application that brings the others."""
+    yield from each(view, layout.ARGOCD, "Application", _root)
 
 
-def trapped(view: View) -> frozenset[RepoPath]:
-    """List the files in which one of these rules finds something."""
-    rules = (project, application_set, sync, root)
-    return frozenset(one.file for rule in rules for one in rule(view) if one.file)
-
-
-def _each(view: View, kind: str, check: Check) -> Iterator[Problem]:
-    for path in view.ids(layout.ARGOCD):
+def each(view: View, under: RepoPath, kind: str, check: Check) -> Iterator[Problem]:
+    """Look at every object of a kind that can show anything new."""
+    for path in telling(view, under):
         for document in view.documents(path):
             if document.text("kind") == kind:
                 for one in check(view, path, document):
                     line = one.line or document.line
-                    hint = view.restore(path) or "tidegate expand"
-                    yield Problem(one.message, path, line, hint)
+                    hint = one.hint or view.restore(path) or "tidegate expand"
+                    yield Problem(one.message, one.file or path, line, hint)
 
 
 def _project(_: View, path: RepoPath, document: Node) -> Iterator[Problem]:
@@ -156,10 +152,19 @@ def _project(_: View, path: RepoPath, document: Node) -> Iterator[Problem]:
         if not row.text("name") or row.at("server") is not None:
             text = "a destination is named by something else than the cluster's name"
             yield Problem(text, line=row.line)
-    if path.startswith(f"{argocd.FLEET}/"):
+        if path.startswith(f"{argocd.PULL}/") and row.text("name") != argocd.IN_CLUSTER:
+            yield Problem("a site applies to its own cluster only", line=row.line)
+    if not path.startswith(f"{argocd.ROOTS}/"):
         yield from _FIRST.check(document)
+    if not path.startswith(f"{argocd.ROOTS}/") and not is_root_project(document):
         yield from _kinds(document, "clusterResourceWhitelist", ("Namespace",))
         yield from _kinds(document, "namespaceResourceWhitelist", ("Pod", "ReplicaSet"))
+
+
+def is_root_project(document: Node) -> bool:
+    """Say whether a project is that of the Application that brings the others."""
+    rows = document.items("spec", "namespaceResourceWhitelist")
+    return bool(rows) and all(row.text("group") == "argoproj.io" for row in rows)
 
 
 def _kinds(document: Node, key: str, wanted: tuple[str, ...]) -> Iterator[Problem]:
@@ -174,44 +179,50 @@ def _kinds(document: Node, key: str, wanted: tuple[str, ...]) -> Iterator[Proble
 def _set(view: View, _: RepoPath, document: Node) -> Iterator[Problem]:
     for one in _SET:
         yield from one.check(document)
-    options = ("spec", "goTemplateOptions")
-    if "missingkey=error" not in document.texts(*options):
+    where = ("spec", "goTemplateOptions")
+    if "missingkey=error" not in document.texts(*where):
         text = "goTemplateOptions must hold missingkey=error: a missing key would be a name"
-        yield Problem(text, line=document.line_of(*options))
+        yield Problem(text, line=document.line_of(*where))
     name = document.text(*_TEMPLATE, "spec", "project")
-    if "{{" in name or name not in _projects(view):
+    if "{{" in name or name not in projects(view):
         text = f"the project {name!r} must be the literal name of one that is here"
         yield Problem(text, line=document.line_of(*_TEMPLATE, "spec", "project"))
     yield from _generator(view, document)
-    yield from _source(view, document, (*_TEMPLATE, "spec", "source"))
-    yield from _release_name(view, document)
+    yield from source(view, document, (*_TEMPLATE, "spec", "source"))
+    yield from release_name(view, document, _TEMPLATE)
     path = document.text(*_TEMPLATE, "spec", "source", "path")
     if not path.startswith(f"{layout.SITES}/") or ".." in path or path.count("{{") != 1:
         text = f"the path {path!r} must be that of the site's pointer, and of nothing else"
         yield Problem(text, line=document.line_of(*_TEMPLATE, "spec", "source", "path"))
 
 
-def _release_name(view: View, document: Node) -> Iterator[Problem]:
-    labels = document.at(*_TEMPLATE, "metadata", "labels")
-    environment = labels.text("tidegate.dev/environment") if labels is not None else ""
-    settings = view.environment(environment) if environment in view.environments() else None
-    at: tuple[Key, ...] = (*_TEMPLATE, "spec", "source", "helm")
-    if settings is None or labels is None:
+def release_name(view: View, document: Node, root: tuple[Key, ...] = ()) -> Iterator[Problem]:
+    """Check what an Application tells Helm: a short name, and nothing that could be a value."""
+    labels = document.at(*root, "metadata", "labels") or document
+    settings = known_environment(view, labels.text("tidegate.dev/environment"))
+    at: tuple[Key, ...] = (*root, "spec", "source", "helm")
+    if settings is None:
         return
-    if settings.kind is Kind.CLOUD:
+    known = {"releaseName"} if settings.kind is Kind.CLOUD else set()
+    if known:
         why = "Helm would get the name of the Application, and takes 53 characters at most"
-        yield from Wanted((*at, "releaseName"), labels.text("tidegate.dev/model"), why).check(
-            document
-        )
-    extra = document.entries(*at).keys() - {"releaseName"}
-    if extra or (settings.kind is Kind.EDGE and document.at(*at) is not None):
+        model = labels.text("tidegate.dev/model")
+        yield from Wanted((*at, "releaseName"), model, why).check(document)
+    if document.entries(*at).keys() - known:
         text = "values of Helm stand in the pointer: only there does a rollout move them"
         yield Problem(text, line=document.line_of(*at))
 
 
-def _projects(view: View) -> frozenset[str]:
+def known_environment(view: View, name: str) -> Environment | None:
+    """Read the settings of an environment that an object names."""
+    return view.environment(name) if name in view.environments() else None
+
+
+def projects(view: View) -> frozenset[str]:
+    """List the projects that are here, but for those of the sites."""
+
     def found() -> Iterator[str]:
-        for path in view.ids(layout.ARGOCD):
+        for path in telling(view, layout.ARGOCD):
             for document in view.documents(path):
                 if document.text("kind") == "AppProject":
                     yield document.text("metadata", "name")
@@ -236,12 +247,13 @@ def _generator(view: View, document: Node) -> Iterator[Problem]:
     elif view.shard(parts[1], stem) == ():
         text = f"the set reads {path}, which holds no sites"
         yield Problem(text, line=document.line_of(*at, 0, "git", "files"))
-    yield from _source(view, document, (*at, 0, "git"), "revision")
+    yield from source(view, document, (*at, 0, "git"), "revision")
 
 
-def _source(
+def source(
     view: View, document: Node, at: tuple[Key, ...], key: str = "targetRevision"
 ) -> Iterator[Problem]:
+    """Check that it is the branch of this repository."""
     config = view.config()
     revision, url = document.text(*at, key), document.text(*at, "repoURL")
     branch = f"refs/heads/{config.branch}" if config else revision
@@ -254,13 +266,18 @@ def _source(
 
 
 def _sync(_: View, __: RepoPath, document: Node) -> Iterator[Problem]:
-    at: tuple[Key, ...] = (*_TEMPLATE, *_POLICY)
-    for one in _SYNC:
+    yield from policy(document, (*_TEMPLATE, *_POLICY))
+
+
+def policy(document: Node, at: tuple[Key, ...]) -> Iterator[Problem]:
+    """Check how the Application of a site syncs."""
+    for one in SYNC:
         yield from Wanted((*at, *one.path), one.value, one.why).check(document)
-    yield from _options(document, (*at, "syncOptions"), _NEEDED)
+    yield from options(document, (*at, "syncOptions"), _NEEDED)
 
 
-def _options(document: Node, at: tuple[Key, ...], needed: tuple[str, ...]) -> Iterator[Problem]:
+def options(document: Node, at: tuple[Key, ...], needed: tuple[str, ...]) -> Iterator[Problem]:
+    """Check what is asked of a sync."""
     have = document.texts(*at)
     for option in needed:
         if option not in have:
@@ -272,15 +289,23 @@ def _options(document: Node, at: tuple[Key, ...], needed: tuple[str, ...]) -> It
 
 
 def _root(view: View, path: RepoPath, document: Node) -> Iterator[Problem]:
-    if not path.startswith(f"{layout.ARGOCD}/root/"):
-        text = "the only Application in Git is the root; the sets make all others"
+    if not path.startswith(f"{argocd.ROOTS}/"):
+        text = "the only Application here is the root; the sets make all others"
         yield Problem(text, line=document.line_of("kind"))
         return
-    for one in _ROOT:
-        yield from one.check(document)
-    yield from _source(view, document, ("spec", "source"))
-    yield from _options(document, (*_POLICY, "syncOptions"), ("ServerSideApply=true",))
+    yield from check_root(view, document, argocd.FLEET)
     name = document.text("spec", "project")
-    if name not in _projects(view):
+    if name not in projects(view):
         text = f"the project {name!r} must be the literal name of one that is here"
         yield Problem(text, line=document.line_of("spec", "project"))
+
+
+def check_root(view: View, document: Node, path: RepoPath) -> Iterator[Problem]:
+    """Check an Application that brings what lies in a folder."""
+    for one in (*_ROOT, Wanted(("spec", "source", "path"), path, "it applies what lies there")):
+        yield from one.check(document)
+    yield from source(view, document, ("spec", "source"))
+    yield from options(document, (*_POLICY, "syncOptions"), ("ServerSideApply=true",))
+
+
+RULES = (project, application_set, sync, root)

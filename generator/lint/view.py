@@ -11,7 +11,6 @@ from typing import TypeVar, cast
 from generator import layout
 from generator.documents.lock import Lock, read_lock
 from generator.documents.nodes import Node, read_documents
-from generator.documents.sites import read_shard
 from generator.errors import InputError, Problem
 from generator.layout import RepoPath
 from generator.model.cohort import Cohort
@@ -179,7 +178,7 @@ class View:
     def shard(self, environment: str, stem: str) -> tuple[Site, ...] | None:
         """Read one site file."""
         path = layout.shard(environment, stem)
-        return self.attempt(path, lambda: read_shard(path, self.read(path), stem))
+        return self.attempt(path, lambda: self.repository.shard(environment, stem))
 
     def sites(self, environment: str) -> tuple[Site, ...]:
         """Read the sites of every site file that can be read."""

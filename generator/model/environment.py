@@ -18,6 +18,13 @@ class Delivery(StrEnum):
     """Who applies the pointers."""
 
     ARGOCD = "argocd"
+    ARGOCD_PULL = "argocd-pull"
+    FLUX = "flux"
+
+    @property
+    def is_pull(self) -> bool:
+        """Say whether each site applies its own, so that nobody else knows what it applied."""
+        return self is not Delivery.ARGOCD
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class Environment:
         name: RFC 1123 label.
         kind: Edge or cloud.
         kubernetes: Version the manifests are written for, as "1.36".
-        delivery: Who applies the pointers.
+        delivery: Who applies the pointers: one Argo CD for all sites, or one or Flux on each.
         namespace: Where the model runs on every site.
         prometheus: Base URL of the HTTP API, or "".
         interval: Spacing of the judge's ticks; ticks lie at UTC multiples of it.

@@ -6,19 +6,22 @@ wildcard, and nothing is ever empty: an empty shard would be one made-up Applica
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from generator import layout
 from generator.layout import RepoPath
 from generator.model.config import Config
 from generator.model.environment import Environment, Kind
-from generator.model.names import check_name
 from generator.model.site import Site
 from generator.render.kustomize import HEADER
 from generator.yamltext import Row, dump
 
 NAMESPACE = "argocd"
+ROOTS = f"{layout.ARGOCD}/root"
 FLEET = f"{layout.ARGOCD}/fleet"
+PULL = f"{layout.ARGOCD}/pull"
 ROOT = "tidegate"  # without a hyphen, so no generated Application can have this name
+IN_CLUSTER = "in-cluster"
 _API = "argoproj.io/v1alpha1"
 # Another poll of the branch renders only what a commit changed below the Application's path.
 _OWN_PATH = {"argocd.argoproj.io/manifest-generate-paths": "."}
@@ -47,6 +50,7 @@ _CLOUD_KINDS = (
     ("policy", "PodDisruptionBudget"),
 )
 _ROOT_KINDS = (("argoproj.io", "AppProject"), ("argoproj.io", "ApplicationSet"))
+_PULL_KINDS = (("argoproj.io", "AppProject"), ("argoproj.io", "Application"))
 
 
 def kinds(kind: Kind) -> tuple[tuple[str, str], ...]:
@@ -73,7 +77,10 @@ def environment(
         return files
     for shard, clusters in sorted(_clusters(sites).items()):
         folder = f"{FLEET}/{settings.name}/{shard}"
-        files[f"{folder}/project.yaml"] = _write(_project(config, settings, shard, clusters))
+        name = _project_name(settings, shard)
+        text = f"Models on the sites of {settings.name}, file {shard}"
+        project = _project(config, settings, (name, text), clusters)
+        files[f"{folder}/project.yaml"] = _write(project)
         for model in sorted(models):
             files[f"{folder}/sets/{model}.yaml"] = _write(_set(config, settings, shard, model))
     return files
@@ -81,23 +88,64 @@ def environment(
 
 def root(config: Config) -> Mapping[RepoPath, bytes]:
     """Write what the platform engineer applies once: `kubectl apply -f argocd/root/`."""
-    project = {
-        **_head("AppProject", ROOT),
+    text = "Projects and application sets of tidegate"
+    return {
+        f"{ROOTS}/project.yaml": _write(_root_project(config, ROOT, text, _ROOT_KINDS)),
+        f"{ROOTS}/root.yaml": _write(_root(config, ROOT, ROOT, FLEET)),
+    }
+
+
+def site(
+    config: Config, settings: Environment, id_: str, models: Sequence[str]
+) -> Mapping[RepoPath, bytes]:
+    """Write what the Argo CD of one site applies: `kubectl apply -f .../site.yaml`, once.
+
+    The names hold the environment and the site, so that two can share a cluster.
+    """
+    folder = f"{PULL}/{settings.name}/{id_}"
+    project = f"{settings.name}.{id_}"
+    text = f"Models on the site {id_} of {settings.name}"
+    first = (
+        _first(_root_project(config, f"{project}.root", text, _PULL_KINDS)),
+        _project(config, settings, (project, text), [IN_CLUSTER]),
+        _root(config, project, f"{project}.root", folder),
+    )
+    files = {f"{folder}/site.yaml": HEADER + b"---\n".join(dump(one) for one in first)}
+    for model in models:
+        made = _application(config, settings, model, (id_, project, IN_CLUSTER))
+        name = made["metadata"]
+        whole = {
+            "apiVersion": _API,
+            "kind": "Application",
+            "metadata": {"name": name["name"], "namespace": NAMESPACE, **name},
+            "spec": made["spec"],
+        }
+        files[f"{folder}/models/{model}.yaml"] = _write(whole)
+    return files
+
+
+def _root_project(
+    config: Config, name: str, text: str, kinds: Sequence[tuple[str, str]]
+) -> Mapping[str, Any]:
+    return {
+        **_head("AppProject", name),
         "spec": {
-            "description": "Projects and application sets of tidegate",
+            "description": text,
             "sourceRepos": [config.remote],
-            "destinations": [Row(name="in-cluster", namespace=NAMESPACE)],
+            "destinations": [Row(name=IN_CLUSTER, namespace=NAMESPACE)],
             "clusterResourceWhitelist": [],
-            "namespaceResourceWhitelist": [*_rows(_ROOT_KINDS)],
+            "namespaceResourceWhitelist": [*_rows(kinds)],
         },
     }
-    source = {**_source(config, FLEET), "directory": {"recurse": True}}
-    application = {
-        **_head("Application", ROOT, _OWN_PATH),
+
+
+def _root(config: Config, name: str, project: str, path: RepoPath) -> Mapping[str, Any]:
+    return {
+        **_head("Application", name, _OWN_PATH),
         "spec": {
-            "project": ROOT,
-            "source": source,
-            "destination": {"name": "in-cluster", "namespace": NAMESPACE},
+            "project": project,
+            "source": {**_source(config, path), "directory": {"recurse": True}},
+            "destination": {"name": IN_CLUSTER, "namespace": NAMESPACE},
             "syncPolicy": {
                 "automated": {"prune": False, "selfHeal": True},
                 "retry": _RETRY,
@@ -105,27 +153,21 @@ def root(config: Config) -> Mapping[RepoPath, bytes]:
             },
         },
     }
-    return {
-        f"{layout.ARGOCD}/root/project.yaml": _write(project),
-        f"{layout.ARGOCD}/root/root.yaml": _write(application),
-    }
 
 
-def _write(value: Mapping[str, object]) -> bytes:
+def _write(value: Mapping[str, Any]) -> bytes:
     return HEADER + dump(value)
 
 
 def _clusters(sites: Sequence[Site]) -> Mapping[str, Sequence[str]]:
     found: dict[str, set[str]] = {}
     for site in sites:
-        found.setdefault(check_name("shard", site.shard), set()).add(site.cluster)
+        found.setdefault(site.shard, set()).add(site.cluster)
     return {shard: sorted(clusters) for shard, clusters in found.items()}
 
 
-def _head(
-    kind: str, name: str, annotations: Mapping[str, str] | None = None
-) -> Mapping[str, object]:
-    metadata: dict[str, object] = {"name": name, "namespace": NAMESPACE}
+def _head(kind: str, name: str, annotations: Mapping[str, str] | None = None) -> Mapping[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "namespace": NAMESPACE}
     if annotations:
         metadata["annotations"] = dict(annotations)
     return {"apiVersion": _API, "kind": kind, "metadata": metadata}
@@ -137,33 +179,40 @@ def _project_name(settings: Environment, shard: str) -> str:
 
 
 def _project(
-    config: Config, settings: Environment, shard: str, clusters: Sequence[str]
-) -> Mapping[str, object]:
-    # Argo CD orders the two kinds by name only, and a set without its project waits 3 minutes.
-    first = {"argocd.argoproj.io/sync-wave": "-1"}
+    config: Config, settings: Environment, named: tuple[str, str], clusters: Sequence[str]
+) -> Mapping[str, Any]:
+    name, text = named
     namespace = settings.namespace
-    return {
-        **_head("AppProject", _project_name(settings, shard), first),
-        "spec": {
-            "description": f"Models on the sites of {settings.name}, file {shard}",
-            "sourceRepos": [config.remote],
-            "destinations": [Row(name=name, namespace=namespace) for name in clusters],
-            "clusterResourceWhitelist": [Row(group="", kind="Namespace", name=namespace)],
-            "namespaceResourceWhitelist": [*_rows(kinds(settings.kind))],
-        },
-    }
+    return _first(
+        {
+            **_head("AppProject", name),
+            "spec": {
+                "description": text,
+                "sourceRepos": [config.remote],
+                "destinations": [Row(name=one, namespace=namespace) for one in clusters],
+                "clusterResourceWhitelist": [Row(group="", kind="Namespace", name=namespace)],
+                "namespaceResourceWhitelist": [*_rows(kinds(settings.kind))],
+            },
+        }
+    )
+
+
+def _first(project: Mapping[str, Any]) -> Mapping[str, Any]:
+    # Argo CD orders the two kinds by name only, and a set without its project waits 3 minutes.
+    annotations = {"argocd.argoproj.io/sync-wave": "-1"}
+    return {**project, "metadata": {**project["metadata"], "annotations": annotations}}
 
 
 def _rows(kinds: Sequence[tuple[str, str]]) -> Iterator[Row]:
     yield from (Row(group=group, kind=kind) for group, kind in kinds)
 
 
-def _source(config: Config, path: str) -> Mapping[str, object]:
+def _source(config: Config, path: str) -> Mapping[str, Any]:
     revision = f"refs/heads/{config.branch}"
     return {"repoURL": config.remote, "targetRevision": revision, "path": path}
 
 
-def _set(config: Config, settings: Environment, shard: str, model: str) -> Mapping[str, object]:
+def _set(config: Config, settings: Environment, shard: str, model: str) -> Mapping[str, Any]:
     project = _project_name(settings, shard)
     generator = {
         "repoURL": config.remote,
@@ -180,38 +229,42 @@ def _set(config: Config, settings: Environment, shard: str, model: str) -> Mappi
                 "applicationsSync": "create-update",
                 "preserveResourcesOnDeletion": True,
             },
-            "template": _application(config, settings, shard, model),
+            "template": _application(
+                config, settings, model, ("{{ .id }}", project, "{{ .cluster }}")
+            ),
         },
     }
 
 
 def _application(
-    config: Config, settings: Environment, shard: str, model: str
-) -> Mapping[str, object]:
-    source = dict(_source(config, layout.pointer(settings.name, "{{ .id }}", model)))
+    config: Config, settings: Environment, model: str, place: tuple[str, str, str]
+) -> Mapping[str, Any]:
+    """Write one Application, or the template of many: `place` is site, project and cluster."""
+    id_, project, cluster = place
+    source = dict(_source(config, layout.pointer(settings.name, id_, model)))
     if settings.kind is Kind.CLOUD:
         # Else Helm gets the name of the Application, and takes 53 characters at most.
         source["helm"] = {"releaseName": model}
     return {
         "metadata": {
-            "name": f"{settings.name}-{model}-{{{{ .id }}}}",
+            "name": f"{settings.name}-{model}-{id_}",
             "labels": {
                 "tidegate.dev/environment": settings.name,
                 "tidegate.dev/model": model,
-                "tidegate.dev/site": "{{ .id }}",
+                "tidegate.dev/site": id_,
             },
             "annotations": _OWN_PATH,
         },
         "spec": {
-            "project": _project_name(settings, shard),
+            "project": project,
             "source": source,
-            "destination": {"name": "{{ .cluster }}", "namespace": settings.namespace},
+            "destination": {"name": cluster, "namespace": settings.namespace},
             "syncPolicy": _sync_policy(),
         },
     }
 
 
-def _sync_policy() -> Mapping[str, object]:
+def _sync_policy() -> Mapping[str, Any]:
     return {
         "automated": {"prune": True, "selfHeal": True},
         "retry": _RETRY,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from generator import layout
 from tests.builders import EDGE, IMAGE, MODEL, Origin, baseline, fleet
 from tidegate import cli
 
@@ -511,11 +512,38 @@ def test_a_site_that_is_added_and_removed_leaves_the_tree_as_it_was(folder: Path
     code, out, err = tidegate("site", "remove", "plant-0008", "--reason", "closed")
     assert (code, err) == (0, "")
     assert out.splitlines()[1:] == [
-        "Argo CD keeps the Applications of removed sites; when nothing runs there:",
+        "Argo CD and Flux keep what they had for removed sites; when nothing runs there:",
         f"  kubectl -n argocd delete application {EDGE}-{MODEL}-plant-0008",
     ]
     assert git(folder, "rev-parse", "HEAD^{tree}") == before
     assert not (folder / pointer("plant-0008")).exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "lines"),
+    [
+        (
+            "argocd-pull",
+            [f"kubectl -n argocd delete application {EDGE}.plant-0002 {EDGE}-{MODEL}-plant-0002"],
+        ),
+        (
+            "flux",
+            [
+                f"kubectl -n flux-system delete kustomization {EDGE}.plant-0002",
+                f"kubectl -n flux-system delete kustomization {EDGE}-{MODEL}-plant-0002",
+                f"kubectl -n flux-system delete gitrepository {EDGE}.plant-0002",
+            ],
+        ),
+    ],
+)
+def test_what_a_removed_site_keeps_is_told(folder: Path, how: str, lines: list[str]) -> None:
+    path = folder / layout.environment(EDGE)
+    path.write_text(path.read_text().replace("delivery: argocd ", f"delivery: {how} "))
+    git(folder, "commit", "-qam", "pull")
+    assert tidegate("expand")[0] == 0
+    code, out, _ = tidegate("site", "remove", "plant-0002", "--reason", "closed")
+    assert code == 0
+    assert out.splitlines()[2:] == [f"  {line}" for line in lines]
 
 
 def test_the_last_sites_are_not_removed(folder: Path) -> None:

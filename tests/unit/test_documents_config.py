@@ -188,7 +188,7 @@ def test_every_key_of_an_environment_is_read() -> None:
         ("interval: 2h\n", ["interval lies between 10s and 1h"]),
         ("history: 30m\n", ["history lies between 1h and 7d"]),
         ("history: 8d\n", ["history lies between 1h and 7d"]),
-        ("delivery: flux\n", ["5: delivery: 'flux' is none of argocd"]),
+        ("delivery: push\n", ["5: delivery: 'push' is none of argocd, argocd-pull, flux"]),
         (
             "namespace: Models\n",
             [f"5: namespace: namespace 'Models' {NO_NAME}"],

@@ -19,7 +19,6 @@ from generator.intents import promote as promotions
 from generator.intents.delivery import delivery
 from generator.intents.setup import add_model, initial, pieces
 from generator.lint import RULES, Finding, Rule, Severity, lint
-from generator.lint.delivery import _expected
 from generator.lint.finding import few
 from generator.lint.settings import is_below
 from generator.lint.view import View
@@ -260,8 +259,7 @@ def _second_shard(have: Memory) -> Memory:
 
 
 def _with_delivery(have: Memory) -> Memory:
-    sites = View(Repository(have))
-    files: dict[str, bytes | None] = dict(_expected(sites) or {})
+    files: dict[str, bytes | None] = dict(delivery(Repository(have)).files)
     return have.land(ChangeSet(have.commit, files, "deliver"))
 
 
@@ -934,6 +932,8 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "objects",
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
+    argocd |= {"argocd-pull", "pull-application", "pull-sync", "pull-root"}
+    argocd |= {"flux", "flux-source", "flux-sync"}
     planted = {rule for words, *_ in PLANTED for rule in words.split()}
     assert planted | elsewhere | argocd == {rule.id for rule in RULES}
 
@@ -945,7 +945,7 @@ def test_a_rule_has_one_sentence_of_reason() -> None:
 
 def test_what_argo_cd_should_hold_is_what_the_generator_writes() -> None:
     for have in (settled(), climbing(), start()):
-        assert _expected(View(Repository(have))) == delivery(Repository(have))
+        assert have.view.under("argocd") == delivery(Repository(have)).files
 
 
 # ------------------------------------------------------------------ waivers

@@ -1,5 +1,6 @@
 """`tidegate site`: the rows of the fleet."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from generator.documents.sites import check_value, read_csv
 from generator.errors import InputError
 from generator.intents.fleet import add_sites, remove_sites
 from generator.intents.words import Asked
-from generator.model.environment import Kind
+from generator.model.environment import Delivery, Environment, Kind
 from generator.model.names import application_name
 from generator.model.site import Site
 from generator.repository import Repository
@@ -91,16 +92,29 @@ def remove(where: Place, ids: tuple[str, ...], env: str) -> str | None:
 
     def intent(have: Repository, asked: Asked) -> ChangeSet | None:
         name = env or _only(have)
-        have.environment(name)  # told before its sites are
+        settings = have.environment(name)
         change = remove_sites(have, name, ids, asked)
-        going[:] = [application_name(name, model, one) for one in ids for model in have.models()]
+        going[:] = [line for one in ids for line in _left(settings, have.models(), one)]
         return change
 
     commit = where.change(intent)
-    click.echo("Argo CD keeps the Applications of removed sites; when nothing runs there:")
-    for name in going:
-        click.echo(f"  kubectl -n argocd delete application {name}")
+    click.echo("Argo CD and Flux keep what they had for removed sites; when nothing runs there:")
+    for line in going:
+        click.echo(f"  {line}")
     return commit
+
+
+def _left(settings: Environment, models: Iterable[str], site: str) -> list[str]:
+    """Say what to delete for a site, where its objects are: for all sites, or on each."""
+    names = " ".join(application_name(settings.name, model, site) for model in models)
+    own = f"{settings.name}.{site}"
+    if settings.delivery is not Delivery.FLUX:
+        names = f"{own} {names}" if settings.delivery.is_pull else names
+        return [f"kubectl -n argocd delete application {names}"]
+    deploy = "kubectl -n flux-system delete"
+    kind = "helmrelease" if settings.kind is Kind.CLOUD else "kustomization"
+    source = f"{deploy} gitrepository {own}"
+    return [f"{deploy} kustomization {own}", f"{deploy} {kind} {names}", source]
 
 
 def _only(have: Repository) -> str:
