@@ -25,7 +25,7 @@ from tidegate.statuses import GLYPHS, statuses, tree
 START = NOW + 26 * HOUR
 SEEN = START + 10 * MINUTE
 READY = SEEN + HOUR
-OLD, NEW = "v12-ca5ba972", "v13-55b9c9aa"
+OLD, NEW = "v12-d4ceba71", "v13-55e97aef"
 NAME = f"{EDGE}-{MODEL}-{NEW}-1"
 
 
@@ -128,13 +128,13 @@ def overdue(scene: Scene) -> None:
 
 
 FIVE = """\
-├── releases canary v13-55b9c9aa   5 sites: 5 serving, 0 silent
-│            stable v12-ca5ba972   95 sites: 95 serving, 0 silent
+├── releases canary v13-55e97aef   5 sites: 5 serving, 0 silent
+│            stable v12-d4ceba71   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 """
 UNKNOWN = """\
-├── releases canary v13-55b9c9aa   5 sites
-│            stable v12-ca5ba972   95 sites
+├── releases canary v13-55e97aef   5 sites
+│            stable v12-d4ceba71   95 sites
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 """
 GOOD = """\
@@ -175,8 +175,8 @@ defect-detector edge-k3s: 5% -> 10% (5 -> 10 of 100 sites)""",
         "Holding",
         """\
 ◷ edge-k3s/defect-detector   Holding   step 3/5, 25% for 0 min
-├── releases canary v13-55b9c9aa   25 sites: 5 serving, 20 not yet, 0 silent
-│            stable v12-ca5ba972   75 sites: 75 serving, 0 silent
+├── releases canary v13-55e97aef   25 sites: 5 serving, 20 not yet, 0 silent
+│            stable v12-d4ceba71   75 sites: 75 serving, 0 silent
 ├── steps    ● 5%  ● 10%  ◐ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:20:00Z
 │            errors: Undecided, 102 bad of 5100, 102.0 expected (1.00x), E_bad 0.24, E_ok 1e+02
@@ -192,8 +192,8 @@ defect-detector edge-k3s: 5% -> 25% (5 -> 25 of 100 sites)""",
         "Holding",
         """\
 ◷ edge-k3s/defect-detector   Holding   step 1/5, 5% for 10 min
-├── releases canary v13-55b9c9aa   5 sites: 3 serving, 2 silent
-│            stable v12-ca5ba972   95 sites: 95 serving, 0 silent
+├── releases canary v13-55e97aef   5 sites: 3 serving, 2 silent
+│            stable v12-d4ceba71   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:20:00Z
 │            errors: Undecided, 78 bad of 3900, 78.0 expected (1.00x), E_bad 0.26, E_ok 6.2e+02
@@ -221,8 +221,8 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed, until 2026-11-24T10:10:00
         "Holding",
         """\
 ◷ edge-k3s/defect-detector   Holding   step 1/5, 5% for 40 min
-├── releases canary v13-55b9c9aa   5 sites: 3 serving, 2 silent
-│            stable v12-ca5ba972   95 sites: 95 serving, 0 silent
+├── releases canary v13-55e97aef   5 sites: 3 serving, 2 silent
+│            stable v12-d4ceba71   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:50:00Z
 │            errors: Undecided, 186 bad of 9300, 186.0 expected (1.00x), E_bad 0.21, E_ok 4.7e+06
@@ -284,7 +284,7 @@ defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0
         "Reverted",
         """\
 ✖ edge-k3s/defect-detector   Reverted
-├── releases stable v12-ca5ba972   100 sites
+├── releases stable v12-d4ceba71   100 sites
 └── next     nothing climbs""",
     ),
     "at the top": State(
@@ -293,8 +293,8 @@ defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0
         "Progressing",
         """\
 ▲ edge-k3s/defect-detector   Progressing   step 5/5, 100% for 59 min
-├── releases canary v13-55b9c9aa   100 sites: 100 serving, 0 silent
-│            stable v12-ca5ba972   0 sites: 0 serving, 0 silent
+├── releases canary v13-55e97aef   100 sites: 100 serving, 0 silent
+│            stable v12-d4ceba71   0 sites: 0 serving, 0 silent
 ├── steps    ● 5%  ● 10%  ● 25%  ● 50%  ◐ 100%
 ├── verdict  Undecided, judged through 2026-11-21T11:00:00Z
 │            errors: Undecided, 5700 bad of 285000, E_bad 1, E_ok 1
@@ -309,7 +309,7 @@ until 2026-11-21T11:19:00Z""",
         "Completed",
         """\
 ✔ edge-k3s/defect-detector   Completed
-├── releases stable v13-55b9c9aa   100 sites
+├── releases stable v13-55e97aef   100 sites
 └── next     nothing climbs""",
     ),
     "invalid": State(
@@ -403,6 +403,7 @@ def test_all_of_it_as_data(scene: Scene) -> None:
     assert row == {
         "environment": EDGE,
         "model": MODEL,
+        "delivery": "argocd",
         "status": "Progressing",
         "phase": "Progressing",
         "stable": OLD,
@@ -560,3 +561,11 @@ def test_watching_ends_with_an_interrupt(scene: Scene, tmp_path: Path) -> None:
     assert process.returncode == 130
     assert b"Traceback" not in err
     assert seen.count(name) >= 2, "it looks again and again"
+
+
+def test_where_sites_pull_nobody_claims_to_know_what_they_applied(scene: Scene) -> None:
+    scene.origin.edit(layout.environment(EDGE), "delivery: argocd ", "delivery: flux ")
+    row = of(look(scene, START + 30 * MINUTE))
+    assert row["delivery"] == "flux"
+    assert row["notes"] == ["applied is not known: each site pulls by flux; serving counts"]
+    assert "notes    applied is not known" in tree([row], START + 30 * MINUTE)
