@@ -1,5 +1,6 @@
 """`tidegate.yaml`, `rejected.yaml` and `environments/<env>/environment.yaml`."""
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,6 +16,7 @@ from generator.model.spans import parse_span
 from generator.yamltext import dump
 
 FORGES = ("none", "github", "gitlab", "gitea")
+_KIND = re.compile(r"(?:[a-z0-9]+(?:[.-][a-z0-9]+)*/)?[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
 _REJECTION = {
     "modelDigest": "model_digest",
     "configDigest": "config_digest",
@@ -90,6 +92,7 @@ def read_environment(file: str, data: bytes, name: str) -> Environment:
         strata=top.texts("strata", check_column) if top.has("strata") else ("region", "hardware"),
         settings=top.texts("settings", _setting),
         requires=top.texts("requires", lambda text: check_name("environment", text)),
+        kinds=top.texts("kinds", _kind),
     )
     if top.items("denyWindows"):
         hint = "leave the list empty and hold with `tidegate pause`"
@@ -191,6 +194,14 @@ def _setting(text: str) -> str:
     # It becomes the annotation tidegate.dev/setting-<column>; Kubernetes takes 63 characters.
     if len(check_column(text)) > 55 or not text[-1].isalnum():
         raise ValueError(f"{text!r} cannot be a setting: at most 55 characters, no sign at the end")
+    return text
+
+
+def _kind(text: str) -> str:
+    if not _KIND.fullmatch(text):
+        raise ValueError(f"{text!r} is not a kind such as batch/CronJob")
+    if text in ("Secret", "argoproj.io/Application", "argoproj.io/AppProject"):
+        raise ValueError(f"a release never brings the kind {text}")
     return text
 
 

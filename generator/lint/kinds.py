@@ -9,7 +9,7 @@ from generator.layout import RepoPath
 from generator.lint.manifests import ACTION, Source, is_template, models_of, scan, sources
 from generator.lint.objects import listed
 from generator.lint.view import View
-from generator.model.environment import Kind
+from generator.model.environment import Environment, Kind
 from generator.render import argocd
 
 
@@ -36,7 +36,7 @@ def _cloud(source: Source) -> Iterable[Problem]:
 
 
 def _kinds(kind: Kind, source: Source) -> Iterator[Problem]:
-    allowed = argocd.kinds(kind)
+    allowed = argocd.kinds(Environment("any", kind))
     for document in source.documents:
         group, name = _group(document), document.text("kind")
         if name == "Secret":

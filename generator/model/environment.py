@@ -44,6 +44,7 @@ class Environment:
         strata: Columns of the site file that cohorts are balanced over.
         settings: Columns of the site file that become pod-template annotations.
         requires: Environments that must have completed the same model first.
+        kinds: Further kinds that releases may bring, as `Kind` or `group/Kind`.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Environment:
     strata: tuple[str, ...] = ("region", "hardware")
     settings: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names and spans that could not work."""

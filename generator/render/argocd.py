@@ -53,11 +53,6 @@ _ROOT_KINDS = (("argoproj.io", "AppProject"), ("argoproj.io", "ApplicationSet"))
 _PULL_KINDS = (("argoproj.io", "AppProject"), ("argoproj.io", "Application"))
 
 
-def kinds(kind: Kind) -> tuple[tuple[str, str], ...]:
-    """List (group, kind) of what may be applied in the namespace of an environment."""
-    return _KINDS + (_CLOUD_KINDS if kind is Kind.CLOUD else ())
-
-
 def environment(
     config: Config, settings: Environment, sites: Sequence[Site], models: Sequence[str]
 ) -> Mapping[RepoPath, bytes]:
@@ -191,7 +186,7 @@ def _project(
                 "sourceRepos": [config.remote],
                 "destinations": [Row(name=one, namespace=namespace) for one in clusters],
                 "clusterResourceWhitelist": [Row(group="", kind="Namespace", name=namespace)],
-                "namespaceResourceWhitelist": [*_rows(kinds(settings.kind))],
+                "namespaceResourceWhitelist": [*_rows(kinds(settings))],
             },
         }
     )
@@ -201,6 +196,13 @@ def _first(project: Mapping[str, Any]) -> Mapping[str, Any]:
     # Argo CD orders the two kinds by name only, and a set without its project waits 3 minutes.
     annotations = {"argocd.argoproj.io/sync-wave": "-1"}
     return {**project, "metadata": {**project["metadata"], "annotations": annotations}}
+
+
+def kinds(settings: Environment) -> tuple[tuple[str, str], ...]:
+    """List (group, kind) of what a release may bring to the sites of an environment."""
+    own = _KINDS + (_CLOUD_KINDS if settings.kind is Kind.CLOUD else ())
+    more = (one.rpartition("/")[::2] for one in settings.kinds)
+    return tuple(dict.fromkeys((*own, *more)))
 
 
 def _rows(kinds: Sequence[tuple[str, str]]) -> Iterator[Row]:

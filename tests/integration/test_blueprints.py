@@ -122,3 +122,128 @@ def test_cloud_objects_fit_the_api_strictly(root: Path, engine: Engine) -> None:
     assert len(core) == 6
     for one in core:
         check_core(one)
+
+
+VALUES = f"{layout.chart(MODEL)}/values.yaml"
+Render = Callable[..., Mapping[str, Mapping[str, Any]]]
+
+
+@pytest.fixture
+def render(tmp_path: Path, engine: Engine) -> Render:
+    """Render the cloud pointer of a release whose values a person has edited."""
+
+    def render(*edits: tuple[str, str]) -> Mapping[str, Mapping[str, Any]]:
+        have = Memory(fleet(sites=6, clusters=1))
+        for old, new in edits:
+            have = have.edit(VALUES, old, new)
+        files = have.do(baseline(12, CLOUD)).view.under(layout.pointer(CLOUD, "cluster-1", MODEL))
+        for path, data in files.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(data)
+        folder = tmp_path / layout.pointer(CLOUD, "cluster-1", MODEL)
+        text = run(folder, engine("helm"), "template", "x", ".")
+        run(folder, engine("helm"), "lint", "--strict", ".")
+        found = {one["kind"]: one for one in objects(text)}
+        for kind, one in found.items():
+            if kind not in ("HTTPRoute", "ExternalSecret"):
+                check_core(one)
+        return found
+
+    return render
+
+
+def pod(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    return found["Deployment"]["spec"]["template"]["spec"]
+
+
+def ports_80(found: Mapping[str, Any]) -> list[str]:
+    return [
+        peer["ipBlock"]["cidr"]
+        for rule in found["NetworkPolicy"]["spec"]["egress"]
+        for peer in rule.get("to", [])
+        if "ipBlock" in peer and rule["ports"] == [{"port": 80, "protocol": "TCP"}]
+    ]
+
+
+def test_a_pod_identity_association_names_an_account_that_outlives_releases(render: Render) -> None:
+    found = render(('  name: ""  ', "  name: models-reader  "))
+    assert "ServiceAccount" not in found
+    assert pod(found)["serviceAccountName"] == "models-reader"
+    assert pod(found)["automountServiceAccountToken"] is False
+    # Without these the pod has the right and no way to the credentials.
+    assert ports_80(found) == ["169.254.170.23/32", "fd00:ec2::23/128"]
+
+
+def test_a_role_for_the_account_of_each_release_is_an_option(render: Render) -> None:
+    role = "arn:aws:iam::123456789012:role/models-reader"
+    found = render(('roleArn: ""', f"roleArn: {role}"))
+    account = found["ServiceAccount"]
+    assert account["metadata"]["annotations"] == {"eks.amazonaws.com/role-arn": role}
+    assert account["metadata"]["name"] == pod(found)["serviceAccountName"]
+    assert ports_80(found) == []
+
+
+def test_without_either_the_account_has_no_rights(render: Render) -> None:
+    found = render()
+    assert "annotations" not in found["ServiceAccount"]["metadata"]
+    assert "ExternalSecret" not in found
+    assert "envFrom" not in pod(found)["containers"][0]
+
+
+def test_a_secret_is_named_and_fetched_by_the_cluster(render: Render) -> None:
+    found = render(
+        ("  enabled: false\n  storeKind", "  enabled: true\n  storeKind"),
+        ('store: ""', "store: vault"),
+        ("data: []  ", "data: [{env: API_TOKEN, key: 'models/{{ x }}', property: token}]  "),
+    )
+    secret = found["ExternalSecret"]
+    name = secret["metadata"]["name"]
+    assert secret["apiVersion"] == "external-secrets.io/v1"
+    assert secret["spec"] == {
+        "refreshInterval": "1h",
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": "vault"},
+        "target": {"name": name, "creationPolicy": "Owner"},
+        "data": [
+            {
+                "secretKey": "API_TOKEN",
+                "remoteRef": {"key": "models/{{ x }}", "property": "token"},
+            }
+        ],
+    }
+    assert pod(found)["containers"][0]["envFrom"] == [{"secretRef": {"name": name}}]
+    assert name.endswith(found["Deployment"]["metadata"]["labels"]["tidegate.dev/release"])
+    assert "Secret" not in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('  name: ""  ', "  name: a\n  roleArn: arn:aws:iam::123456789012:role/b\n  #"),
+        ('roleArn: ""', "roleArn: models-reader"),
+        ("  enabled: false\n  storeKind", "  enabled: true\n  storeKind"),
+        ("data: []  ", "data: [{env: A, key: b, value: secret}]  "),
+        ("data: []  ", "data: [{env: 'A B', key: b}]  "),
+        ("refreshInterval: 1h", "refreshInterval: often"),
+        ("memory: 4Gi", "memory: 4 GiB"),
+        ("tolerations: []", "tolerations: [{key: a, seconds: 3}]"),
+    ],
+)
+def test_values_that_cannot_be_are_refused_by_helm(
+    tmp_path: Path, engine: Engine, old: str, new: str
+) -> None:
+    have = Memory(fleet(sites=6, clusters=1))
+    text = have.files[VALUES].decode()
+    assert text.count(old) == 1
+    text = text.replace(old, new)
+    if "role/b" in new:
+        text = text.replace('  roleArn: ""', "  #")
+    files = have.put(VALUES, text.encode()).do(baseline(12, CLOUD)).files
+    for path, data in files.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(data)
+    folder = tmp_path / layout.pointer(CLOUD, "cluster-1", MODEL)
+    done = subprocess.run(
+        [engine("helm"), "template", "x", "."], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "values don't meet the specifications of the schema" in done.stderr

@@ -154,7 +154,7 @@ def test_every_key_of_an_environment_is_read() -> None:
         'kubernetes: "1.34"\ndelivery: argocd\nnamespace: vision\n'
         'prometheus: "https://prometheus.example.com"\ninterval: 1m\nhistory: 2d\n'
         "adoptWithin: 90m\nstrata: []\nsettings: [line, on-call]\nrequires: [cloud-eks]\n"
-        "denyWindows: []\n"
+        "kinds: [batch/CronJob, Endpoints]\ndenyWindows: []\n"
     )
     assert environment(text) == Environment(
         "edge-k3s",
@@ -168,6 +168,7 @@ def test_every_key_of_an_environment_is_read() -> None:
         strata=(),
         settings=("line", "on-call"),
         requires=("cloud-eks",),
+        kinds=("batch/CronJob", "Endpoints"),
     )
 
 
@@ -214,6 +215,12 @@ def test_every_key_of_an_environment_is_read() -> None:
             "requires: [Cloud]\n",
             [f"5: requires: environment 'Cloud' {NO_NAME}"],
         ),
+        ("kinds: ['*']\n", ["5: kinds: '*' is not a kind such as batch/CronJob"]),
+        (
+            "kinds: [batch/v1/CronJob]\n",
+            ["5: kinds: 'batch/v1/CronJob' is not a kind such as batch/CronJob"],
+        ),
+        ("kinds: [Secret]\n", ["5: kinds: a release never brings the kind Secret"]),
         ("prometheus: 'http://a:b@c'\n", ["5: prometheus: a URL in Git must not hold credentials"]),
         (
             "denyWindows: [{schedule: x}]\n",

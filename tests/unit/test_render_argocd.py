@@ -1,6 +1,7 @@
 """Argo CD objects: literal projects, constant sources, never an empty set."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,6 +97,23 @@ def test_a_project_names_what_it_allows() -> None:
             ],
         },
     }
+
+
+def test_a_project_allows_what_its_environment_lists_and_nothing_twice() -> None:
+    kinds = ("external-secrets.io/ExternalSecret", "Endpoints", "apps/Deployment")
+    files = argocd.environment(CONFIG, replace(EDGE, kinds=kinds), SITES, MODELS)
+    (plain,) = {
+        path: data
+        for path, data in argocd.environment(CONFIG, EDGE, SITES, MODELS).items()
+        if path.endswith("s000/project.yaml")
+    }.values()
+    project = files["argocd/fleet/edge-k3s/s000/project.yaml"]
+    before = yaml.safe_load(plain)["spec"]["namespaceResourceWhitelist"]
+    assert yaml.safe_load(project)["spec"]["namespaceResourceWhitelist"] == [
+        *before,
+        {"group": "external-secrets.io", "kind": "ExternalSecret"},
+        {"group": "", "kind": "Endpoints"},
+    ]
 
 
 def test_a_set_reads_the_site_file_itself() -> None:
