@@ -1,52 +1,41 @@
-"""What a model applies is of a kind that its AppProject lists."""
+"""A release brings only kinds that the projects of Argo CD allow."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from generator import layout
-from generator.documents.nodes import Node
 from generator.errors import Problem
-from generator.layout import RepoPath
-from generator.lint.manifests import ACTION, Source, is_template, models_of, scan, sources
-from generator.lint.objects import listed
 from generator.lint.view import View
-from generator.model.environment import Environment, Kind
+from generator.lint.workloads import Object, Workload, workloads
 from generator.render import argocd
 
 
 def kinds(view: View) -> Iterator[Problem]:
-    """Check the objects of every base, and those of every chart as far as they can be read."""
-    for kind, look in ((Kind.EDGE, _edge), (Kind.CLOUD, _cloud)):
-        for model in sorted(models_of(view, kind)):
-            yield from scan(view, _paths(view, kind, model), look)
+    """Compare what the models of an environment hold with what its projects list."""
+    found: dict[Problem, None] = {}
+    for environment, model in view.lines():
+        settings = view.environment(environment)
+        if settings is None:
+            continue
+        allowed = frozenset(argocd.kinds(settings))
+        for load in workloads(view):
+            if load.model == model and load.kind is settings.kind:
+                found |= dict.fromkeys(_strangers(environment, load, allowed))
+    yield from found
 
 
-def _paths(view: View, kind: Kind, model: str) -> Iterable[RepoPath]:
-    if kind is Kind.CLOUD:
-        return [path for path in view.ids(layout.chart(model)) if is_template(path)]
-    base = layout.base(model)
-    return listed(tuple(sources(view, view.ids(base))), base)
+def _strangers(
+    environment: str, load: Workload, allowed: frozenset[tuple[str, str]]
+) -> Iterator[Problem]:
+    for one in load.objects:
+        group, slash, _ = one.node.text("apiVersion").rpartition("/")
+        # Another rule tells an object without a kind, and a Secret with data.
+        if (group, one.kind) in allowed or not one.kind or _is_secret(one):
+            continue
+        name = f"{group}{slash}{one.kind}"
+        text = f"the projects of {environment} do not allow {name}, so Argo CD applies nothing"
+        hint = f"write kinds: [{name}] in {layout.environment(environment)}, or take it away"
+        yield Problem(text, one.path, one.node.line_of("kind"), hint)
 
 
-def _edge(source: Source) -> Iterable[Problem]:
-    return _kinds(Kind.EDGE, source)
-
-
-def _cloud(source: Source) -> Iterable[Problem]:
-    return _kinds(Kind.CLOUD, source)
-
-
-def _kinds(kind: Kind, source: Source) -> Iterator[Problem]:
-    allowed = argocd.kinds(Environment("any", kind))
-    for document in source.documents:
-        group, name = _group(document), document.text("kind")
-        if name == "Secret":
-            continue  # the rule `secrets` says more about it
-        if name and ACTION not in group + name and (group, name) not in allowed:
-            text = f"{name} of {group or 'the core API'} is no kind that the project lets through"
-            known = ", ".join(sorted(name for _, name in allowed))
-            yield Problem(text, line=document.line_of("kind"), hint=f"take it away; known: {known}")
-
-
-def _group(document: Node) -> str:
-    group, slash, _ = document.text("apiVersion").partition("/")
-    return group if slash else ""
+def _is_secret(one: Object) -> bool:
+    return one.kind == "Secret" and any(one.node.at(key) for key in ("data", "stringData"))

@@ -215,9 +215,13 @@ def _other_draw(have: Memory) -> Memory:
 def _invented_site(have: Memory) -> Memory:
     """A made-up site in a draw that lands together with its rollout: nothing else gives it away."""
     drawn = have.view.cohort()
-    members = (*drawn.members, Member("plant-9999", "asia/cpu"))
-    sites = [Site(one.id, "any", labels={"stratum": one.stratum}) for one in members]
-    files = {**have.files, COHORT: write_cohort(draw(drawn.rollout, sites, ("stratum",)))}
+    for number in range(9000, 9999):  # one more site in a step, and that is a real one
+        members = (*drawn.members, Member(f"plant-{number}", "asia/cpu"))
+        sites = [Site(one.id, "any", labels={"stratum": one.stratum}) for one in members]
+        invented = draw(drawn.rollout, sites, ("stratum",))
+        if members[-1].id not in {one.id for one in invented.members[:3]}:
+            break
+    files = {**have.files, COHORT: write_cohort(invented)}
     before = settled()
     return before.land(ChangeSet(before.commit, files, "start with a made-up site"))
 
@@ -930,6 +934,11 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "hardening",
         "kinds",
         "objects",
+        "serving",
+        "accelerators",
+        "scaling",
+        "k3s",
+        "quota",
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
     argocd |= {"argocd-pull", "pull-application", "pull-sync", "pull-root"}
