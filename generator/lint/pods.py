@@ -77,12 +77,13 @@ def _pods(source: Source) -> Iterator[Problem]:
 def hardening(view: View) -> Iterator[Problem]:
     """Look for what no namespace demands, and every model server should have."""
     yield from scan(view, originals(view), _hardening)
-    for model in sorted(models_of(view, Kind.EDGE)):
-        found = tuple(sources(view, view.ids(layout.base(model))))
-        kinds = {one.text("kind") for source in found for one in source.documents}
-        if found and "NetworkPolicy" not in kinds:
-            hint = "write one: the model server is asked by few and asks nobody"
-            yield Problem("there is no NetworkPolicy", layout.base(model), hint=hint)
+    for kind, folder in ((Kind.EDGE, layout.base), (Kind.CLOUD, layout.chart)):
+        for model in sorted(models_of(view, kind)):
+            found = tuple(sources(view, view.ids(folder(model))))
+            kinds = {one.text("kind") for source in found for one in source.documents}
+            if found and "NetworkPolicy" not in kinds:
+                hint = "write one: the model server is asked by few and asks nobody"
+                yield Problem("there is no NetworkPolicy", folder(model), hint=hint)
 
 
 def _hardening(source: Source) -> Iterator[Problem]:
@@ -104,6 +105,8 @@ def _soft(container: Node, *, is_template: bool) -> Iterator[tuple[str, str]]:
     if read_only is None or not read_only.is_true:
         yield f"the container {name!r} can write its own files", "readOnlyRootFilesystem: true"
     # In a template the resources come from the values, as a block that is not known here.
+    if is_template and container.at("resources") is None:
+        yield f"the container {name!r} may take what it can", "write resources"
     for path in () if is_template else _RESOURCES:
         if not container.text("resources", *path):
             words = ".".join(("resources", *path))

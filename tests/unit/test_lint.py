@@ -542,7 +542,7 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
         settled,
         lambda have: have.put("README.md", b"<<<<<<< yours\na\n=======\nb\n>>>>>>> theirs\n"),
     ),
-    ("lock-missing", "a runbook is gone", settled, put("docs/runbooks/pause.md", None)),
+    ("lock-missing", "a file is gone", settled, put(".editorconfig", None)),
     ("evidence", "edited", judged, _edited_evidence),
     ("evidence", "taken away", judged, _removed_evidence),
     ("evidence", "half of it", judged, _lone_recording),
@@ -939,6 +939,8 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "scaling",
         "k3s",
         "quota",
+        "owners",
+        "links",
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
     argocd |= {"argocd-pull", "pull-application", "pull-sync", "pull-root"}
@@ -987,7 +989,7 @@ def test_a_waiver_of_no_rule_is_a_finding_with_the_nearest_one() -> None:
     line = waived(settled(), "cluster", 1).files[layout.CONFIG].decode().split("\n")
     assert "rule: cluster," in line[one.line - 1]
     (one,) = findings(waived(settled(), "waivers", 1))
-    assert one.fix == "did you mean 'rejected'?" or "--rules" in one.fix
+    assert one.fix == "did you mean 'owners'?" or "--rules" in one.fix
 
 
 def test_a_config_that_cannot_be_read_waives_nothing() -> None:

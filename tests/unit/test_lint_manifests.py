@@ -9,6 +9,7 @@ from generator import layout
 from generator.changes import ChangeSet
 from generator.documents.nodes import read_documents
 from generator.errors import InputError
+from generator.intents.delivery import delivery
 from generator.lint import Finding, lint
 from generator.repository import Repository
 from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet
@@ -380,6 +381,9 @@ PLANTED = r"""
 -      automountServiceAccountToken: false
 @ TEMPLATE hardening: a token in a chart
 -      automountServiceAccountToken: false
+@ TEMPLATE hardening: takes what it can, in a chart
+-        resources:
+-          {{- toYaml .Values.resources | nindent 10 }}
 @ POD serving: a probe of another port
 -            path: /readyz
 -            port: http
@@ -664,6 +668,8 @@ def test_a_rule_finds_what_a_person_writes(rules: str, path: str, old: str, new:
         ("base", f"{PROFILES}/gpu/kustomization.yaml", {"lock-missing"}),
         ("base", KUSTOMIZATION, {"lock-missing"}),
         ("base", f"{BASE}/networkpolicy.yaml", {"lock-missing", "hardening"}),
+        ("hardening", f"{CHART}/templates/networkpolicy.yaml", {"lock-missing"}),
+        ("serving", f"{CHART}/templates/deployment.yaml", {"lock-missing", "chart", "scaling"}),
         ("chart", f"{CHART}/", {"lock-missing"}),
         ("chart", SCHEMA, {"lock-missing"}),
     ],
@@ -704,6 +710,102 @@ def test_what_is_allowed_is_not_found() -> None:
     )
     have = have.put(f"{CHART}/templates/more.yaml", b"{{ if }}\n- [\n{{ end }}\n")
     assert findings(have) == ()
+
+
+def with_kinds(have: Memory, *names: str) -> Memory:
+    """Let the projects of the cloud allow more, and write them so."""
+    path = layout.environment(CLOUD)
+    have = have.edit(path, "kinds: []", f"kinds: [{', '.join(names)}]")
+    return have.land(ChangeSet(have.commit, {**delivery(Repository(have))}, "deliver"))
+
+
+def test_a_kind_that_the_environment_lists_is_allowed_and_reaches_the_project() -> None:
+    values = f"{CHART}/values.yaml"
+    have = settled().edit(values, "  enabled: false", "  enabled: true")
+    assert [one.rule for one in findings(have)] == ["kinds"]
+    have = with_kinds(have, "external-secrets.io/ExternalSecret")
+    assert findings(have) == ()
+    projects = [data for path, data in have.files.items() if path.endswith("project.yaml")]
+    assert [data.count(b'"ExternalSecret"') for data in projects] == [1, 0, 0]
+
+
+def test_two_scalers_of_one_deployment_are_found() -> None:
+    have = with_kinds(settled(), "keda.sh/ScaledObject")
+    scaled = (
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: a}\n"
+        'spec: {scaleTargetRef: {name: "defect-detector-{{ .Values.release }}"}}\n'
+    )
+    (one,) = findings(have.put(f"{CHART}/templates/keda.yaml", scaled.encode()))
+    assert (one.rule, one.line) == ("scaling", 4)
+    assert one.message == (
+        "a HorizontalPodAutoscaler scales 'defect-detector-TEMPLATE' already, "
+        "and this ScaledObject undoes it"
+    )
+
+
+def test_a_container_that_no_quota_can_count_is_found_where_nothing_is_usual() -> None:
+    have = settled().put(FILES["RANGE"], None)
+    assert {one.rule for one in findings(have)} == {"lock-missing"}
+    have = have.edit(POD, '            cpu: "2"\n', "")
+    rules = {one.rule: one.message for one in findings(have)}
+    assert rules["quota"] == (
+        "the container 'model-server' has no limits.cpu, and under a quota the sites refuse "
+        "such a pod"
+    )
+
+
+def test_a_quota_for_some_pods_only_is_not_compared() -> None:
+    have = settled().edit(FILES["QUOTA"], 'pods: "20"', 'pods: "1"')
+    assert [one.rule for one in findings(have)] == ["quota"]
+    have = have.edit(FILES["QUOTA"], "spec:\n", "spec:\n  scopes: [BestEffort]\n")
+    assert findings(have) == ()
+
+
+def test_only_the_profiles_that_sites_have_count_for_the_quota() -> None:
+    have = Memory(fleet(sites=1, clusters=1)).do(baseline(12))  # one with jetson-arm64 or gpu
+    (hardware,) = {one.hardware for one in have.view.repository.sites(EDGE)}
+    for profile in ("cpu", "gpu", "jetson-arm64"):
+        path = f"{PROFILES}/{profile}/patch.yaml"
+        text = (
+            have.files[path]
+            .decode()
+            .replace(
+                "      - name: model-server\n",
+                "      - name: model-server\n        resources: {limits: {memory: 99Gi}}\n",
+            )
+        )
+        edited = have.put(path, text.replace("        resources:\n", "        ignored:\n").encode())
+        rules = {one.rule for one in findings(edited)}
+        assert ("quota" in rules) is (profile == hardware)
+
+
+def test_two_models_share_one_quota() -> None:
+    have = Memory(fleet(sites=6, clusters=1, models=(MODEL, "other-model")))
+    assert findings(have) == ()
+    have = have.edit(FILES["QUOTA"], "limits.memory: 32Gi", "limits.memory: 23Gi")
+    (one,) = findings(have)
+    assert one.message == (
+        "limits.memory: 23Gi is less than the 24576Mi that the models of edge-k3s take while each "
+        "has its new pod beside the old one"
+    )
+    assert one.fix == 'write "24576Mi" or more, or let them ask less'
+
+
+@pytest.mark.parametrize("name", ["models_quota.yaml", "Models.yaml", "a.b.yaml", "-a.yaml"])
+def test_a_file_that_k3s_cannot_name_an_add_on_after_is_found(name: str) -> None:
+    (one,) = findings(settled().put(f"{K3S}/{name}", b"kind: ConfigMap\n"))
+    assert (one.rule, one.fix) == ("k3s", "rename it: a-z, 0-9 and hyphens, then .yaml")
+
+
+def test_a_condition_around_a_template_is_read() -> None:
+    values = f"{CHART}/values.yaml"
+    have = settled().edit(values, '  name: ""  ', "  name: models-reader  ")
+    assert findings(have) == ()
+    template = f"{CHART}/templates/hpa.yaml"
+    off = have.edit(values, "  enabled: true       #", "  enabled: false      #")
+    assert findings(off.edit(template, "kind: Deployment", "kind: StatefulSet")) == ()
+    (one,) = findings(have.edit(template, "kind: Deployment", "kind: StatefulSet"))
+    assert one.rule == "scaling"
 
 
 def test_a_secret_whose_data_stand_elsewhere_is_allowed() -> None:
