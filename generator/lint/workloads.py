@@ -4,7 +4,6 @@ Kustomize lays a profile over the base; the same is done here with located value
 rules ask: mappings by key, containers and the like by name, ports by number, other lists whole.
 """
 
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from generator.lint.manifests import (
     read_patch,
     sources,
 )
+from generator.lint.objects import listed
 from generator.lint.view import View
 from generator.model.environment import Kind
 
@@ -126,8 +126,8 @@ def _is_off(view: View, model: str, template: Source) -> bool:
 
 def _edge(view: View, model: str) -> Iterator[Workload]:
     files = tuple(sources(view, view.ids(layout.base(model))))
-    listed = tuple(_listed(layout.base(model), files))
-    base = tuple(_objects(one for one in files if f"{one.path}/".startswith(listed)))
+    paths = listed(files, layout.base(model))
+    base = tuple(_objects(one for one in files if one.path in paths))
     broken = any(one.problems for one in files)
     if broken or [one.kind for one in base].count("Deployment") != 1:
         return
@@ -141,15 +141,6 @@ def _edge(view: View, model: str) -> Iterator[Workload]:
         homes = {id(node): one.path for one in (*base, *patches) for _, node in one.node.walk()}
         objects = tuple(_patched(one, patches) for one in base)
         yield Workload(model, Kind.EDGE, name, objects, homes)
-
-
-def _listed(folder: RepoPath, files: Iterable[Source]) -> Iterator[RepoPath]:
-    """Locate what the base lists; what else lies there is no object of it."""
-    for source in files:
-        if source.path.rpartition("/")[0] == folder and source.name in KUSTOMIZATIONS:
-            for document in source.documents:
-                for text in document.texts("resources"):
-                    yield posixpath.normpath(f"{folder}/{text}") + "/"
 
 
 def _objects(files: Iterable[Source]) -> Iterator[Object]:

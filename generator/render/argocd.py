@@ -34,14 +34,11 @@ _RETRY = {
 }
 _KINDS = (
     ("", "ConfigMap"),
-    ("", "LimitRange"),
     ("", "Pod"),
-    ("", "ResourceQuota"),
     ("", "Service"),
     ("", "ServiceAccount"),
     ("apps", "Deployment"),
     ("apps", "ReplicaSet"),
-    ("external-secrets.io", "ExternalSecret"),
     ("networking.k8s.io", "NetworkPolicy"),
 )
 _CLOUD_KINDS = (
