@@ -14,6 +14,7 @@ _OWNERS = ("CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEO
 _MACHINE = (
     layout.ARGOCD,
     layout.EVIDENCE,
+    layout.FLUX,
     layout.RELEASES,
     layout.ROLLOUTS,
     layout.SITES,
@@ -22,7 +23,8 @@ _MACHINE = (
 _FILES = (layout.CONFIG, layout.REJECTED)
 _README = "README.md"
 _LINK = re.compile(r"\[[^\]\n]*\]\(\s*<?([^)\s>]+)>?[^)\n]*\)")
-_NAMED = re.compile(r"^\| `([A-Za-z0-9._-]+)(/?)[^`|]*` \|", re.MULTILINE)
+_ROW = re.compile(r"^\| (`[^|]*`) \|", re.MULTILINE)
+_NAMED = re.compile(r"`([A-Za-z0-9._-]+)[^`]*`")
 _FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -93,10 +95,14 @@ def _broken(view: View, path: RepoPath, text: str) -> Iterator[Problem]:
 
 def _table(view: View, text: str) -> Iterator[Problem]:
     """Compare the first words of the table's rows with what there is."""
-    rows = {row[1]: text.count("\n", 0, row.start()) + 1 for row in _NAMED.finditer(text)}
+    rows = {
+        name: text.count("\n", 0, row.start()) + 1
+        for row in _ROW.finditer(text)
+        for name in _NAMED.findall(row[1])
+    }
     if not rows:
         return  # a README that somebody wrote anew has no such table
-    known = (layout.ENVIRONMENTS, layout.MODELS, *_MACHINE[:-1])
+    known = (layout.ENVIRONMENTS, layout.MODELS, *_MACHINE)
     for name, line in rows.items():
         if not _is_there(view, name) and name not in known:
             text = f"the table names {name!r}, which is not here"

@@ -716,7 +716,7 @@ def with_kinds(have: Memory, *names: str) -> Memory:
     """Let the projects of the cloud allow more, and write them so."""
     path = layout.environment(CLOUD)
     have = have.edit(path, "kinds: []", f"kinds: [{', '.join(names)}]")
-    return have.land(ChangeSet(have.commit, {**delivery(Repository(have))}, "deliver"))
+    return have.land(ChangeSet(have.commit, {**delivery(Repository(have)).files}, "deliver"))
 
 
 def test_a_kind_that_the_environment_lists_is_allowed_and_reaches_the_project() -> None:

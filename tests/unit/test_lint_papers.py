@@ -58,6 +58,7 @@ def test_without_a_line_for_all_what_is_left_is_found() -> None:
     assert [one.message.split(",")[0] for one in found] == [
         "nobody owns /.tidegate/",
         "nobody owns /argocd/",
+        "nobody owns /flux/",
         "nobody owns /tidegate.yaml",
     ]
 
@@ -119,16 +120,22 @@ def test_links_to_pages_places_and_folders_are_right() -> None:
 
 def test_a_row_of_the_table_that_is_gone_is_found() -> None:
     text = settled().files[README].decode()
-    kept = "".join(line for line in text.splitlines(True) if not line.startswith("| `argocd/`"))
-    one = only(settled().put(README, kept.encode()))
-    assert (one.rule, one.message) == ("links", "the table does not say what argocd/ is for")
+    kept = "".join(line for line in text.splitlines(True) if not line.startswith("| `evid"))
+    have = settled().put(
+        "evidence/edge-k3s/defect-detector/edge-k3s-defect-detector-v1-00000000-1/0001-seen.json",
+        b"{}",
+    )
+    rules = {one.rule for one in lint(Repository(have), NOW)}
+    found = lint(Repository(have.put(README, kept.encode())), NOW)
+    (one,) = (one for one in found if one.rule not in rules)
+    assert (one.rule, one.message) == ("links", "the table does not say what evidence/ is for")
 
 
 def test_a_row_of_the_table_for_nothing_is_found() -> None:
     text = settled().files[README].decode()
-    more = text.replace("| `argocd/`", "| `flux/` | x | y |\n| `argocd/`")
+    more = text.replace("| `argocd/`", "| `fluxx/` | x | y |\n| `argocd/`")
     one = only(settled().put(README, more.encode()))
-    assert (one.rule, one.message) == ("links", "the table names 'flux', which is not here")
+    assert (one.rule, one.message) == ("links", "the table names 'fluxx', which is not here")
     assert text.splitlines()[(one.line or 1) - 1].startswith("| `argocd/`")
 
 
