@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9]*", re.ASCII)
+_VERBATIM = re.compile(r"[ !#-\[\]-~]*")  # printable ASCII without quotes and backslashes
 _WORDS_OF_1_1 = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 Scalar = str | int | bool
@@ -24,6 +25,8 @@ class Row(dict[str, Value]):
 
 def quote(text: str) -> str:
     """Write a string as a double-quoted scalar that YAML 1.1, YAML 1.2 and Go read alike."""
+    if _VERBATIM.fullmatch(text):
+        return f'"{text}"'
     return f'"{"".join(_escape(char) for char in text)}"'
 
 

@@ -32,6 +32,7 @@ class Bare:
         self.url = check_remote(url)
         self.git = Git(folder, throwaway=True)
         self._branch = branch
+        self._kept: Snapshot | None = None
 
     @property
     def branch(self) -> str:
@@ -59,7 +60,7 @@ class Bare:
                     raise self._explain(why)
                 self._ask()  # where this fails, it is not the clone that is at fault
             self._start_anew()
-            return Snapshot(self.git, self._head(self.git))
+            return self._open(self.git)
 
     def _fetch(self, git: Git) -> tuple[str, Snapshot | None]:
         """Fetch into one clone; give what went wrong, or the head with all its folders."""
@@ -70,13 +71,24 @@ class Bare:
         if code != 0:
             return last_line(err) or "fetch failed", None
         try:
-            found = Snapshot(git, self._head(git))
-            found.ids("")
+            found = self._open(git)
         except RemoteError as error:
             return str(error), None
         return "", found
 
+    def _open(self, git: Git) -> Snapshot:
+        """Open the head with all its folders; one that stayed where it was is not read again."""
+        head = self._head(git)
+        if self._kept is not None and self._kept.commit == head:
+            return self._kept
+        found = Snapshot(git, head)
+        found.ids("")
+        if git is self.git:
+            self._kept = found
+        return found
+
     def _start_anew(self) -> None:
+        self._kept = None
         folder = self.git.folder
         beside, gone = (folder.with_name(f".{folder.name}.{word}") for word in ("new", "gone"))
         shutil.rmtree(beside, ignore_errors=True)

@@ -49,6 +49,12 @@ _OPTIONS = (
     "-c", "maintenance.auto=false",
     "-c", "log.showSignature=false",
 )  # fmt: skip
+# For a clone that may be lost at any time: the remote is the truth, and keeps its own settings.
+# A power cut costs one fetch; a search for deltas costs more than the bytes it saves.
+_CACHE_OPTIONS = ("-c", "core.fsync=none", "-c", "pack.window=0")
+# fast-import and pack-objects take and free a large buffer for every object. With these, glibc
+# does not give it back to the kernel each time: half the time of a commit of 10,000 files.
+_MALLOC = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_TOP_PAD_": "16777216"}
 _HELPER = re.compile(r"[\w+.-]*::", re.ASCII)
 # User and password end at the last "@" of the host; a password may hold a bare slash.
 _USER = re.compile(r"(?<=://)(?:[^\s/'\"]*|[^\s/'\"]*:[^\s'\"]*)@")
@@ -63,11 +69,11 @@ class Git:
         """Take a bare repository, or the Git folder of a checkout and its work tree.
 
         A throw-away clone in which a command finds damage loses its HEAD, so that the next
-        fetch makes it anew.
+        fetch makes it anew; for the same reason it is not flushed to the disk.
         """
         self.folder = folder
         self._throwaway = throwaway
-        self._place = [f"--git-dir={folder}"]
+        self._place = [*(_CACHE_OPTIONS if throwaway else ()), f"--git-dir={folder}"]
         if work_tree is not None:
             self._place += ["-C", str(work_tree), f"--work-tree={work_tree}"]
 
@@ -167,7 +173,7 @@ def _environment() -> Mapping[str, str]:
         "GIT_HTTP_LOW_SPEED_LIMIT": "100",
         "GIT_HTTP_LOW_SPEED_TIME": "30",
     }
-    return kept | fixed
+    return kept | fixed | _MALLOC
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
