@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from fractions import Fraction
+from math import lcm
 
 from generator.model.cohort import Cohort, Excluded, Member
 from generator.model.percent import FULL, ZERO, Percent
@@ -55,8 +55,10 @@ def _rank(rollout: str, site: str) -> str:
 
 
 def _merge(groups: dict[str, list[tuple[str, str]]]) -> list[Member]:
+    # (rank + 1/2) / size as whole numbers: over one denominator, which all sizes divide.
+    whole = lcm(*map(len, groups.values()))
     keyed = [
-        ((Fraction(2 * place + 1, 2 * len(group)), rank), Member(site, stratum))
+        (((2 * place + 1) * (whole // len(group)), rank), Member(site, stratum))
         for stratum, group in groups.items()
         for place, (rank, site) in enumerate(sorted(group))
     ]

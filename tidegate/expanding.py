@@ -37,7 +37,9 @@ class Expander:
             The last commit; None when nothing differed.
         """
         last: str | None = None
-        for environment, model in self._lines(Repository(self._edited(self._place.tree()))):
+        for environment, model in self._lines(
+            self._place.repository(self._edited(self._place.tree()))
+        ):
             last = self._commit_line(environment, model) or last
         if not (self._environment or self._model):
             last = self._commit_delivery() or last
@@ -50,15 +52,15 @@ class Expander:
 
         def intent(have: Repository, asked: Asked) -> ChangeSet | None:
             edited = {k: v for k, v in self._dirty("", "").items() if k == layout.CONFIG}
-            change = refresh(Repository(self._edited(have.tree)), asked)
+            change = refresh(self._place.repository(self._edited(have.tree)), asked)
             return replace(change, files={**edited, **change.files}) if change else None
 
-        if intent(Repository(self._place.tree()), Asked()) is None:
+        if intent(self._place.repository(self._place.tree()), Asked()) is None:
             return None
         return self._place.change(intent)
 
     def _commit_line(self, environment: str, model: str) -> str | None:
-        base = Repository(self._edited(self._place.tree()))
+        base = self._place.repository(self._edited(self._place.tree()))
         if not self._differs(base, environment, model):
             return None
 
@@ -74,7 +76,7 @@ class Expander:
     def _change(
         self, have: Repository, environment: str, model: str, asked: Asked
     ) -> ChangeSet | None:
-        edited = Repository(self._edited(have.tree))
+        edited = self._place.repository(self._edited(have.tree))
         change = expand_pointers(edited, environment, model, asked, shown(have, environment, model))
         mine = self._dirty(environment, model)
         if change is None:
@@ -110,7 +112,7 @@ class Expander:
         opened = self._place.open()
         if not isinstance(opened, Checkout):
             raise InputError("--no-commit needs a checkout", hint="leave --repo out")
-        repository = Repository(self._edited(opened.head()))
+        repository = self._place.repository(self._edited(opened.head()))
         files: dict[RepoPath, bytes | None] = {}
         for environment, model in self._lines(repository):
             files.update(differences(repository, environment, model))

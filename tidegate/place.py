@@ -4,7 +4,7 @@ import functools
 import hashlib
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,20 @@ class Place:
     push: bool = False
     branch: str = ""
     person: Person | None = None
+    _clones: dict[str, Bare] = field(default_factory=dict, init=False, repr=False)
+    _parsed: dict[tuple[str, str], object] = field(default_factory=dict, init=False, repr=False)
 
     def open(self) -> "Bare | Checkout":
         """Open the repository."""
         if not self.repo:
             return Checkout(self.folder)
-        return bare_clone(self.repo, self.state_dir)
+        if self.repo not in self._clones:
+            self._clones[self.repo] = bare_clone(self.repo, self.state_dir)
+        return self._clones[self.repo]
+
+    def repository(self, tree: Tree) -> Repository:
+        """Read a tree; what several trees of this place have in common is parsed once."""
+        return Repository(tree, self._parsed)
 
     def tree(self) -> Tree:
         """Open its newest files."""
@@ -73,7 +81,7 @@ class Place:
         for _ in range(TRIES):
             tree = opened.fetch() if isinstance(opened, Bare) else opened.head()
             person = self.person or opened.person()
-            change = intent(Repository(tree), Asked(str(person), self.reason))
+            change = intent(self.repository(tree), Asked(str(person), self.reason))
             if change is None:
                 click.echo("nothing to do: that is how it stands already", err=True)
                 return None

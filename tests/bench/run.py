@@ -62,6 +62,8 @@ def _apart(folder: Path) -> Iterator[None]:
     }
     before = dict(os.environ)
     os.environ.update(told)
+    # Installed Python has its byte code; a bench that compiles each time measures the compiler.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     try:
         yield
     finally:
@@ -71,14 +73,16 @@ def _apart(folder: Path) -> Iterator[None]:
 
 def measure(folder: Path, sites: int, others: int, times: int) -> Figures:
     """Take every figure `times` times, tidegate and rival by turns."""
+    warm_up = Place(folder / "warm-up", 100)
+    list(_round(warm_up, 1))
+    warm_up.remove()
     taken: dict[str, list[Cost]] = {}
     for number in range(times):
         place = Place(folder / str(number), sites)
         for name, cost in _round(place, others):
             taken.setdefault(name, []).append(cost)
         place.remove()
-    changed = place.changed
-    return Figures(sites, others, changed, os.cpu_count() or 1, taken)
+    return Figures(sites, others, place.changed, os.cpu_count() or 1, taken)
 
 
 def _round(place: Place, others: int) -> Iterator[tuple[str, Cost]]:
