@@ -1,6 +1,7 @@
 """A change as a value: files on a base commit, a sentence, trailers; and what became of it."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,8 @@ from generator.layout import RepoPath
 
 SUBJECT_LENGTH = 120
 TRAILER_LENGTH = 500
+# An empty part, ".", ".." or ".git" in any case.
+_OUTSIDE = re.compile(r"(?:\A|/)(?:\.{0,2}|\.[gG][iI][tT])(?:/|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,9 @@ class Draft:
         if "/" not in path:
             return self._base.read(path) != data
         old = ids.get(path)
-        return old is not None if data is None else old != self._name(data)
+        if data is None or old is None:
+            return data is not None or old is not None
+        return old != self._name(data)
 
 
 def blob_id(data: bytes, like: str | None = None) -> str:
@@ -207,8 +212,7 @@ class ChangeSet:
             if not text or not text.isprintable() or len(text) > TRAILER_LENGTH:
                 raise ValueError(f"{text[:80]!r} cannot stand in a commit message")
         for path in self.files:
-            parts = path.split("/")
-            if any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
+            if _OUTSIDE.search(path):
                 raise ValueError(f"{path!r} leaves the tree")
 
     def message(self) -> str:
