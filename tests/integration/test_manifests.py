@@ -1,6 +1,5 @@
 """What the blueprints and the machine write, read by the real engines."""
 
-import os
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -407,37 +406,6 @@ def test_templates_use_no_name_that_an_alias_changes() -> None:
     for path, data in scaffolded("model-cloud-eks", f"models/{MODEL}/").items():
         for word in (b".Chart", b".Release", b"lookup", b"rand", b"now", b"genCA"):
             assert word not in data, path
-
-
-# ------------------------------------------------------------------ schemas
-
-
-@pytest.fixture
-def schemas(engine: Engine) -> tuple[str, str]:
-    """Give kubeconform and a folder of schemas; it would fetch them from the network otherwise."""
-    folder = os.environ.get("TIDEGATE_ENGINE_SCHEMAS")
-    if not folder:
-        pytest.skip("not run: kubeconform (TIDEGATE_ENGINE_SCHEMAS names no folder of schemas)")
-    return engine("kubeconform"), f"{folder}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json"
-
-
-def test_edge_objects_fit_the_api(edge: Path, engine: Engine, schemas: tuple[str, str]) -> None:
-    for number in range(len(PROFILES)):
-        folder = edge / f"sites/edge-k3s/plant-{number}/{MODEL}"
-        text = run(engine("kustomize"), "build", ".", cwd=folder)
-        (edge / "built.yaml").write_text(text)
-        command = (schemas[0], "-strict", "-schema-location", schemas[1])
-        run(*command, "built.yaml", cwd=edge)
-
-
-def test_cloud_objects_fit_the_api(
-    tmp_path: Path, engine: Engine, schemas: tuple[str, str], releases: tuple[Frozen, Frozen]
-) -> None:
-    write(tmp_path, helm.pointer(SITE, *releases, Percent.of(5)))
-    text = run(engine("helm"), "template", "x", POINTER, cwd=tmp_path)
-    (tmp_path / "built.yaml").write_text(text)
-    command = (schemas[0], "-strict", "-skip", "HTTPRoute", "-schema-location", schemas[1])
-    run(*command, "built.yaml", cwd=tmp_path)
 
 
 def test_an_archive_of_the_pointer_renders_both_releases(
