@@ -23,6 +23,7 @@ COMMANDS = {
     "expand": "Write the pointers that the rollout files ask for.",
     "update": "Bring what blueprints wrote up to date, and keep your edits.",
     "verify": "Check the whole repository, offline.",
+    "diff": "Show what the sites would get that they do not have now.",
     "status": "Show how every rollout stands and what it waits for.",
     "judge": "Judge a recording: one verdict a tick.",
     "reconcile": "Advance or revert rollouts as the metrics allow.",

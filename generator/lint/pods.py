@@ -64,14 +64,19 @@ def pods(view: View) -> Iterator[Problem]:
 
 def _pods(source: Source) -> Iterator[Problem]:
     for document in source.documents:
-        yield from _weakened(document)
-        spec = pod_spec(document)
-        if spec is not None and not source.is_profile:
-            yield from _lacking(spec)
+        yield from _weakened(document) if source.is_profile else weaknesses(document)
         for patch in document.items("patches"):
             for inner in read_patch(patch.text("patch")):
                 found = [*_weakened(inner), *_operations(inner)]
                 yield from (Problem(one.message, line=patch.line, hint=one.hint) for one in found)
+
+
+def weaknesses(document: Node) -> Iterator[Problem]:
+    """Find why the namespace refuses the pods of a whole object."""
+    yield from _weakened(document)
+    spec = pod_spec(document)
+    if spec is not None:
+        yield from _lacking(spec)
 
 
 def hardening(view: View) -> Iterator[Problem]:

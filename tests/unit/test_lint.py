@@ -941,6 +941,8 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "quota",
         "owners",
         "links",
+        "rendered",
+        "unrendered",
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
     argocd |= {"argocd-pull", "pull-application", "pull-sync", "pull-root"}
