@@ -232,8 +232,16 @@ def with_engines(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 _OPTIONS = (
-    click.option("--helm", envvar="TIDEGATE_ENGINE_HELM", default="", hidden=True),
-    click.option("--kustomize", envvar="TIDEGATE_ENGINE_KUSTOMIZE", default="", hidden=True),
+    *(
+        click.option(
+            f"--{name}",
+            envvar=f"TIDEGATE_ENGINE_{name.upper()}",
+            default="",
+            metavar="FILE",
+            help=f"The {name} to run.",
+        )
+        for name in sorted(_ASKS)
+    ),
     click.option("--no-engines", is_flag=True, help="Do without Kustomize and Helm."),
     click.option(
         "--engines",

@@ -77,12 +77,12 @@ def _build(one: Rendering) -> Rendering:
 
 def unrendered(view: View) -> Iterator[Problem]:
     """Name what only real Kustomize can build."""
-    for one in _sound(view):
+    for one in sound(view):
         if one.is_outside:
             yield from _once(one.problems)
 
 
-def _sound(view: View) -> Iterator[Rendering]:
+def sound(view: View) -> Iterator[Rendering]:
     """Give the releases of which no rule has found a file to be wrong."""
     for one in renderings(view):
         above = f"{one.folder.rpartition('/')[0]}/"
@@ -92,15 +92,26 @@ def _sound(view: View) -> Iterator[Rendering]:
 
 def rendered(view: View) -> Iterator[Problem]:
     """Look at every object that a site gets."""
-    for one in _sound(view):
+    for one in sound(view):
         if not one.is_outside:
             yield from one.problems
-        for each in one.objects:
-            for problem in (*_pod(each), *_selectors(each), *_pins(each, one.release)):
-                where = f"{each['kind']} {each['metadata']['name']}: {problem.message}"
-                yield replace(problem, message=where, file=_file(one))
         if one.objects:
-            yield from _image(one)
+            yield from look(one)
+
+
+def look(one: Rendering) -> Iterator[Problem]:
+    """Look at the objects of one profile."""
+    for each in one.objects:
+        for problem in (*look_at_pods(each), *_pins(each, one.release)):
+            yield replace(problem, file=_file(one))
+    yield from _image(one)
+
+
+def look_at_pods(each: Object) -> Iterator[Problem]:
+    """Demand pods that the namespace lets in and that their own workload finds."""
+    for problem in (*weaknesses(as_node(each)), *_selectors(each)):
+        where = f"{each['kind']} {each['metadata']['name']}: {problem.message}"
+        yield replace(problem, message=where, line=None)
 
 
 def _once(problems: Sequence[Problem]) -> Iterator[Problem]:
@@ -125,10 +136,6 @@ def as_node(value: Value) -> Node:
             return Node(0, "", is_plain=True)
         case _:
             return Node(0, str(value))
-
-
-def _pod(each: Object) -> Iterator[Problem]:
-    yield from (replace(one, line=None) for one in weaknesses(as_node(each)))
 
 
 def _template(each: Object) -> Value:
@@ -162,7 +169,8 @@ def _pins(each: Object, release: Release) -> Iterator[Problem]:
     places = [each] if template is None or each["kind"] != "Deployment" else [each, template]
     for place in places:
         if _metadata(place, "labels").get(_LABEL) != release.id:
-            yield Problem(f"the label {_LABEL} is not {release.id}", hint=_UNPINNED)
+            name = f"{each['kind']} {each['metadata']['name']}"
+            yield Problem(f"{name}: the label {_LABEL} is not {release.id}", hint=_UNPINNED)
     if each["kind"] != "Deployment":
         return
     have = _metadata(template, "annotations")

@@ -41,8 +41,8 @@ def diff(
     Kustomize and Helm are run where they are found; without Kustomize tidegate renders by itself.
 
     \b
-    tidegate diff                     my branch and my edits
-    tidegate diff v2026.11 --json     since a tag
+    tidegate diff
+    tidegate diff v2026.11 --json
     tidegate diff --repo https://git.example/fleet.git main~5
     """
     opened = where.open()

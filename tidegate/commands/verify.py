@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,6 +19,8 @@ from generator.lint.view import View
 from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler.record import read_chain
+from tidegate.engine_rules import engine_rules
+from tidegate.engines import Engines, with_engines
 from tidegate.place import Place, looking
 
 _ODD = {"120000": "a symlink", "160000": "a submodule"}
@@ -27,12 +30,15 @@ _ODD = {"120000": "a symlink", "160000": "a submodule"}
 @click.option("--head", is_flag=True, help="The last commit, without what is not committed yet.")
 @click.option("--rules", "wants_rules", is_flag=True, help="List the rules and why they are.")
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
+@with_engines
 @looking
-def verify(where: Place, *, head: bool, wants_rules: bool, as_json: bool) -> None:
+def verify(where: Place, *, head: bool, wants_rules: bool, as_json: bool, engines: Engines) -> None:
     """Check the whole repository, offline: one line for each finding, and what mends it.
 
     In a checkout the files are taken as they lie there, so that you see it before you commit.
-    Exits with 1 when there is an error. A rule can be set aside in tidegate.yaml:
+    Every release that a rollout names is built too: by tidegate, and by real Kustomize and Helm
+    where they are found. Exits with 1 when there is an error. A rule can be set aside in
+    tidegate.yaml:
 
     \b
     waivers:
@@ -47,11 +53,13 @@ def verify(where: Place, *, head: bool, wants_rules: bool, as_json: bool) -> Non
         return
     opened = where.open()
     tree = _tree(opened, is_head=head)
-    rules = _rules(_odd(opened, tree.commit, is_head=head))
+    rules = _rules(_odd(opened, tree.commit, is_head=head), engines)
     repository = Repository(tree)
     findings = lint(repository, where.now, rules)
     counts = _counts(repository, findings)
-    click.echo(_data(findings, counts, tree) if as_json else _text(findings, counts))
+    click.echo(_data(findings, counts, tree, engines) if as_json else _text(findings, counts))
+    for line in engines.told():
+        click.echo(line, err=True)
     sys.exit(ExitCode.INPUT if counts["error"] else ExitCode.DONE)
 
 
@@ -83,17 +91,23 @@ def _odd(opened: Bare | Checkout, commit: str, *, is_head: bool) -> Mapping[str,
     return found
 
 
-def _rules(odd: Mapping[str, str]) -> Sequence[Rule]:
+def _rules(odd: Mapping[str, str], engines: Engines) -> Sequence[Rule]:
     def links(_: View) -> Iterator[Problem]:
         for path, kind in odd.items():
             text = f"{kind}: nothing of it is read or compared, and Argo CD may refuse the tree"
             yield Problem(text, path, hint="put the file itself there, or git rm it")
 
+    known = {"unrendered"} if engines.has("kustomize") else set()
     return (
-        *RULES,
+        *(replace(rule, check=_nothing) if rule.id in known else rule for rule in RULES),
+        *engine_rules(engines),
         Rule("evidence-chain", _chains, "A decision could no longer be proved or replayed."),
-        Rule("links", links, "A link can lead out of the repository, and nothing checks it."),
+        Rule("symlinks", links, "A link can lead out of the repository, and nothing checks it."),
     )
+
+
+def _nothing(_: View) -> Iterable[Problem]:
+    return ()
 
 
 def _chains(view: View) -> Iterator[Problem]:
@@ -143,14 +157,18 @@ def _say(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _data(findings: Sequence[Finding], counts: Mapping[str, int], tree: Tree) -> str:
+def _data(
+    findings: Sequence[Finding], counts: Mapping[str, int], tree: Tree, engines: Engines
+) -> str:
     found: dict[str, Any] = {"commit": tree.commit, "counts": dict(counts)}
+    found |= {"engines": dict(engines.versions), "notRun": dict(engines.missing)}
     return json.dumps(found | {"findings": [one.as_data() for one in findings]}, indent=2)
 
 
 def _table(*, as_json: bool) -> str:
     rows = [
-        {"rule": one.id, "severity": one.severity.value, "reason": one.reason} for one in _rules({})
+        {"rule": one.id, "severity": one.severity.value, "reason": one.reason}
+        for one in _rules({}, Engines())
     ]
     if as_json:
         return json.dumps(rows, indent=2)
