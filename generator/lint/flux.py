@@ -1,6 +1,6 @@
 """What makes Flux wait, forget or delete, checked on the objects that are there.
 
-Facts about Flux: ADR 0011.
+Facts about Flux: ADR 0010.
 """
 
 from collections.abc import Iterator
