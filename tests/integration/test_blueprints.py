@@ -11,6 +11,7 @@ import yaml
 
 from generator import blueprints, layout, scaffold
 from tests.builders import CLOUD, EDGE, MODEL, Memory, baseline, fleet
+from tests.schemas import check_document
 
 pytest.importorskip("cookiecutter", reason="not run: cookiecutter (not installed)")
 kubernetes_validate = pytest.importorskip("kubernetes_validate")
@@ -118,10 +119,9 @@ def test_edge_objects_fit_the_api_strictly(root: Path, engine: Engine) -> None:
 def test_cloud_objects_fit_the_api_strictly(root: Path, engine: Engine) -> None:
     folder = root / layout.pointer(CLOUD, "cluster-1", MODEL)
     found = [*objects(run(folder, engine("helm"), "template", "x", "."))]
-    core = [one for one in found if one["kind"] != "HTTPRoute"]
-    assert len(core) == 6
-    for one in core:
-        check_core(one)
+    assert len(found) == 7
+    for one in found:
+        check_document(one)
 
 
 VALUES = f"{layout.chart(MODEL)}/values.yaml"
@@ -144,9 +144,8 @@ def render(tmp_path: Path, engine: Engine) -> Render:
         text = run(folder, engine("helm"), "template", "x", ".")
         run(folder, engine("helm"), "lint", "--strict", ".")
         found = {one["kind"]: one for one in objects(text)}
-        for kind, one in found.items():
-            if kind not in ("HTTPRoute", "ExternalSecret"):
-                check_core(one)
+        for one in found.values():
+            check_document(one)
         return found
 
     return render

@@ -543,6 +543,8 @@ def test_what_a_removed_site_keeps_is_told(folder: Path, how: str, lines: list[s
     assert tidegate("expand")[0] == 0
     code, out, _ = tidegate("site", "remove", "plant-0002", "--reason", "closed")
     assert code == 0
+    assert tidegate("expand", "--exit-code")[0] == 3
+    assert "error" not in tidegate("verify")[1]
     assert out.splitlines()[2:] == [f"  {line}" for line in lines]
 
 
