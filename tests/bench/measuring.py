@@ -36,7 +36,7 @@ class Clock:
         return Cost(time.perf_counter() - self._wall, sum(os.times()[:4]) - self._cpu)
 
 
-def run(*command: str, inside: Path = ROOT, keep: bool = False) -> Cost:
+def run(*command: str, inside: Path = ROOT) -> Cost:
     """Run a command to its end; what it says is shown only when it fails."""
     return _run(*command, inside=inside)[0]
 

@@ -73,6 +73,7 @@ def _apart(folder: Path) -> Iterator[None]:
 
 def measure(folder: Path, sites: int, others: int, times: int) -> Figures:
     """Take every figure `times` times, tidegate and rival by turns."""
+    load = os.getloadavg()[0]
     warm_up = Place(folder / "warm-up", 100)
     list(_round(warm_up, 1))
     warm_up.remove()
@@ -82,7 +83,7 @@ def measure(folder: Path, sites: int, others: int, times: int) -> Figures:
         for name, cost in _round(place, others):
             taken.setdefault(name, []).append(cost)
         place.remove()
-    return Figures(sites, others, place.changed, os.cpu_count() or 1, taken)
+    return Figures(sites, others, place.changed, os.cpu_count() or 1, load, taken)
 
 
 def _round(place: Place, others: int) -> Iterator[tuple[str, Cost]]:

@@ -20,6 +20,7 @@ class Figures:
     others: int
     changed: int
     cores: int
+    load: float
     taken: Mapping[str, Sequence[Cost]]
 
     def walls(self, *names: str) -> list[float]:
@@ -45,7 +46,12 @@ class Figures:
     def as_data(self) -> Mapping[str, Any]:
         """Give everything that was measured."""
         taken = {name: [vars(one) for one in costs] for name, costs in self.taken.items()}
-        told = {"sites": self.sites, "changed": self.changed, "cores": self.cores}
+        told = {
+            "sites": self.sites,
+            "changed": self.changed,
+            "cores": self.cores,
+            "load": self.load,
+        }
         return {**told, "cookiecutter_sites": self.others, "taken": taken}
 
 
@@ -77,7 +83,10 @@ def show(figures: Figures) -> str:
     ]
     times = len(figures.taken["init"])
     cores = "1 core" if figures.cores == 1 else f"{figures.cores} cores"
-    words = f"{cores}, {times} rounds, tidegate and rival by turns; median (least to most)."
+    words = (
+        f"{cores}, load {figures.load:.1f} before; {times} rounds, tidegate and rival by turns; "
+        "median (least to most)."
+    )
     return f"{words}\n\n" + "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -24,7 +24,7 @@ TAKEN = {
     "expand": [Cost(1.0, 1.0, 40.0)] * 2,
     "pass": [Cost(1.0, 1.0, 40.0)] * 2,
 }
-FIGURES = Figures(10_000, 100, 2_000, 2, TAKEN)
+FIGURES = Figures(10_000, 100, 2_000, 2, 0.5, TAKEN)
 
 
 def rows(table: str) -> dict[str, list[str]]:
@@ -50,6 +50,9 @@ def test_the_bench_measures_each_figure_and_writes_them_down(tmp_path: Path) -> 
 
 
 def test_figures_are_medians_and_ratios_of_the_same_round() -> None:
+    assert show(FIGURES).startswith(
+        "2 cores, load 0.5 before; 2 rounds, tidegate and rival by turns"
+    )
     told = rows(show(FIGURES))
     scaffold, step, *_ = told.values()
     assert scaffold[:2] == ["3.00 s (2.00 to 4.00)", "1.50 s"]
