@@ -3,7 +3,7 @@
 Nothing is read before it is asked for, so an invalid file holds only what it belongs to.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TypeVar, cast
 
 from generator import layout
@@ -29,13 +29,13 @@ T = TypeVar("T")
 class Repository:
     """What Git says, as values; each is read once."""
 
-    def __init__(self, tree: Tree, parsed: dict[tuple[str, str], object] | None = None) -> None:
+    def __init__(self, tree: Tree, parsed: dict[Hashable, object] | None = None) -> None:
         """Open a tree.
 
         Args:
             tree: The files.
-            parsed: Values by (path, blob id), to be shared by repositories that are opened one
-                after the other; a blob id stands for its bytes, so this is only a cache.
+            parsed: Values by blob ids, to be shared by repositories that are opened one after
+                the other; a blob id stands for its bytes, so this is only a cache.
         """
         self.tree = tree
         self._kept: dict[tuple[str, ...], object] = {}
@@ -131,9 +131,17 @@ class Repository:
         return self._remember(path, lambda: read_shard(path, data, stem))
 
     def _remember(self, path: RepoPath, read: Callable[[], T]) -> T:
-        name = path, self.tree.id(path) or ""
+        return self.by_content((path, self.tree.id(path) or ""), read)
+
+    def by_content(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Compute a value once for all repositories that share what is parsed.
+
+        Args:
+            name: Holds the blob ids of all that the value hangs on.
+            compute: A function of those bytes alone.
+        """
         if name not in self._parsed:
-            self._parsed[name] = read()
+            self._parsed[name] = compute()
         return cast("T", self._parsed[name])
 
     def rollouts(self) -> tuple[tuple[str, str], ...]:

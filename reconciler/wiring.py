@@ -2,6 +2,7 @@
 
 import gc
 import random
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -27,7 +28,7 @@ class BareRemote:
 
     bare: Bare
     person: Person = BOT
-    _parsed: dict[tuple[str, str], object] = field(default_factory=dict)
+    _parsed: dict[Hashable, object] = field(default_factory=dict)
 
     def repository(self) -> Repository:
         """Fetch the branch and open its head."""

@@ -9,7 +9,7 @@ it, the one in a dict, the other by real Git. The verbs below make intents that 
 import functools
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from generator import layout
-from generator.changes import ChangeSet, CommitInfo, Committed, blob_id
+from generator.changes import ChangeSet, CommitInfo, Committed, Tree, blob_id
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.commit import Person, build
 from generator.gitrepo.process import Git
@@ -51,6 +51,7 @@ ASKED = Asked(str(ADA), "a good reason")
 
 _TARGET = re.compile(r'^resources:\n- "[./]+/releases/[^/]+/[^/]+/([^/]+)/[^/]+"$', re.MULTILINE)
 
+_PARSED: dict[Hashable, object] = {}
 Files = dict[str, bytes]
 Intent = Callable[[Repository], ChangeSet | None]
 
@@ -164,6 +165,11 @@ class View:
 
 
 # ------------------------------------------------------------------ where changes land
+
+
+def opened(tree: Tree) -> Repository:
+    """Open a tree; what tests have parsed before, in any tree, is not parsed again."""
+    return Repository(tree, _PARSED)
 
 
 class Memory:

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,7 +48,7 @@ class Place:
     branch: str = ""
     person: Person | None = None
     _clones: dict[str, Bare] = field(default_factory=dict, init=False, repr=False)
-    _parsed: dict[tuple[str, str], object] = field(default_factory=dict, init=False, repr=False)
+    _parsed: dict[Hashable, object] = field(default_factory=dict, init=False, repr=False)
 
     def open(self) -> "Bare | Checkout":
         """Open the repository."""

@@ -115,7 +115,7 @@ def sources(view: View, paths: Iterable[RepoPath]) -> Iterator[Source]:
     for path, data in view.tree.read_many(paths).items():
         kind = (is_manifest(path), is_template(path), path.endswith(".json"))
         name = ("manifest", kind, view.id_of(path))
-        documents, problems = view.once(name, partial(_parse, path, data))
+        documents, problems = view.by_content(name, partial(_parse, path, data))
         yield Source(path, data, documents, problems)
 
 
@@ -123,8 +123,8 @@ def scan(view: View, paths: Iterable[RepoPath], look: Look) -> Iterator[Problem]
     """Look at files by content: the same bytes in another release are not looked at again."""
     for source in sources(view, paths):
         kind = tuple(part for part in ("profiles", "templates") if f"/{part}/" in source.path)
-        name = (look.__qualname__, kind, source.name, view.id_of(source.path))
-        found = view.once(name, lambda source=source: tuple(look(source)))  # type: ignore[misc]
+        name = (look.__module__, look.__qualname__, kind, source.name, view.id_of(source.path))
+        found = view.by_content(name, lambda source=source: tuple(look(source)))  # type: ignore[misc]
         yield from (replace(one, file=source.path) for one in found)
 
 

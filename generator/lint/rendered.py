@@ -4,8 +4,9 @@ Files may each be right and the sum wrong: a profile that weakens the pods of th
 that a Component has replaced before the release could, a selector that no pod matches.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from generator import layout
 from generator.build import OutsideSubsetError, build
@@ -33,6 +34,7 @@ class Rendering:
         folder: `<release>/<profile>`.
         release: The pins.
         files: What it is built from.
+        name: Stands for those bytes.
         objects: What comes out; none where there are problems.
         problems: Why nothing comes out.
         is_outside: It may well build, but only real Kustomize can tell.
@@ -41,6 +43,7 @@ class Rendering:
     folder: RepoPath
     release: Release
     files: Mapping[RepoPath, bytes]
+    name: Hashable
     objects: tuple[Object, ...] = ()
     problems: tuple[Problem, ...] = ()
     is_outside: bool = False
@@ -61,9 +64,12 @@ def _renderings(view: View) -> Iterator[Rendering]:
             if release is None:
                 continue  # the rules `rollout` and `release` tell
             folder = layout.release(rollout.environment, rollout.model, name)
-            files = view.tree.read_many(view.ids(folder))
+            ids = view.ids(folder)
+            files = view.tree.read_many(ids)
             for profile in sorted(profiles_of(view.tree, rollout.environment, rollout.model, name)):
-                yield _build(Rendering(f"{folder}/{profile}", release, files))
+                content = ("rendering", f"{folder}/{profile}", frozenset(ids.items()))
+                one = Rendering(f"{folder}/{profile}", release, files, content)
+                yield view.by_content(content, partial(_build, one))
 
 
 def _build(one: Rendering) -> Rendering:
@@ -96,7 +102,7 @@ def rendered(view: View) -> Iterator[Problem]:
         if not one.is_outside:
             yield from one.problems
         if one.objects:
-            yield from look(one)
+            yield from view.by_content(("looked at", one.name), lambda one=one: tuple(look(one)))  # type: ignore[misc]
 
 
 def look(one: Rendering) -> Iterator[Problem]:

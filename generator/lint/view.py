@@ -47,6 +47,10 @@ class View:
             self._kept[name] = compute()
         return cast("T", self._kept[name])
 
+    def by_content(self, name: Hashable, compute: Callable[[], T]) -> T:
+        """Compute a value once for the bytes that its name holds the ids of."""
+        return self.repository.by_content(name, compute)
+
     def attempt(self, path: RepoPath, read: Callable[[], T | None]) -> T | None:
         """Read a file once; where it is invalid, keep why."""
 
@@ -98,7 +102,7 @@ class View:
             except InputError:
                 return ()
 
-        return self.once(("documents", self.id_of(path)), read)
+        return self.by_content(("documents", self.id_of(path)), read)
 
     def line(self, path: RepoPath, *keys: str) -> int | None:
         """Find the line of a key in the first document of a file."""
@@ -107,7 +111,7 @@ class View:
 
     def id_of(self, path: RepoPath) -> str:
         """Give what stands for the bytes of a file."""
-        return self.ids(path.partition("/")[0]).get(path, path)
+        return self.tree.id(path) or path
 
     # What it means
 

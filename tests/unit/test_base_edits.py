@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from generator import layout
 from generator.lint import Severity, lint
-from generator.repository import Repository
-from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, expand, fleet, promote
+from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, expand, fleet, opened, promote
 
 COPIES = {
     EDGE: {layout.base(MODEL): "base", layout.profiles(MODEL): "components"},
@@ -58,7 +57,7 @@ def test_an_edit_moves_nothing_and_is_in_the_next_release(
     # Nothing of the machine's follows it: not at once, and not when somebody expands.
     for name in COPIES:
         assert edited.do(expand(edited.view.rollout(name), name)) is edited
-    errors = [one for one in lint(Repository(edited), NOW) if one.severity is Severity.ERROR]
+    errors = [one for one in lint(opened(edited), NOW) if one.severity is Severity.ERROR]
     assert errors == []
     after = edited.do(promote(13, env))
     rollout = after.view.rollout(env)

@@ -10,8 +10,7 @@ from generator.errors import InputError
 from generator.lint import lint
 from generator.model.release import FORMAT, Release
 from generator.render.images import image_list, untagged
-from generator.repository import Repository
-from tests.builders import EDGE, IMAGE, MODEL, NOW, Memory, baseline, fleet, version
+from tests.builders import EDGE, IMAGE, MODEL, NOW, Memory, baseline, fleet, opened, version
 
 DIGEST = "sha256:" + "ab" * 32
 OTHER = f"registry.example.com/tools/exporter@{DIGEST}"
@@ -120,7 +119,7 @@ def test_a_release_holds_its_list_and_a_person_s_image_comes_with_the_next_one()
 def test_a_list_that_is_not_that_of_the_release_is_found(data: bytes | None) -> None:
     have = settled()
     changed = have.put(path_of(have), data)
-    (one,) = lint(Repository(changed), NOW)
+    (one,) = lint(opened(changed), NOW)
     assert (one.rule, one.file) == ("release", path_of(have))
     assert one.message == "1 file of the release differ from what its pins give: images.txt"
 
@@ -141,9 +140,9 @@ def test_a_release_of_the_first_format_stays_valid_without_a_list() -> None:
     folder = layout.release(EDGE, MODEL, old.id)
     del files[f"{folder}/images.txt"]
     files[f"{folder}/release.yaml"] = write_release(old)
-    assert lint(Repository(Memory(files)), NOW) == ()
+    assert lint(opened(Memory(files)), NOW) == ()
     with_list = Memory({**files, f"{folder}/images.txt": f"{IMAGE}\n".encode()})
-    assert [one.rule for one in lint(Repository(with_list), NOW)] == ["release"]
+    assert [one.rule for one in lint(opened(with_list), NOW)] == ["release"]
 
 
 def test_a_release_of_a_newer_format_is_refused() -> None:

@@ -40,6 +40,7 @@ from tests.builders import (
     baseline,
     complete,
     fleet,
+    opened,
     pause,
     percent,
     plant,
@@ -66,7 +67,7 @@ Plant = Callable[[Memory], Memory]
 
 
 def findings(tree: Memory | Draft) -> tuple[Finding, ...]:
-    return lint(Repository(tree), NOW)
+    return lint(opened(tree), NOW)
 
 
 def ids(tree: Memory | Draft) -> list[str]:
@@ -817,7 +818,7 @@ def test_a_site_that_left_is_no_stranger_where_the_past_cannot_be_read() -> None
 def test_sites_that_cannot_be_compared_are_never_silently_right(path: str) -> None:
     only = [rule for rule in RULES if rule.id in ("pointers", "undeclared")]
     for data in (b"[", None):
-        found = lint(Repository(climbing().put(path, data)), NOW, only)
+        found = lint(opened(climbing().put(path, data)), NOW, only)
         assert found or (path, data) in ((layout.REJECTED, None), (ROLLOUT, None))
 
 
@@ -871,7 +872,7 @@ def test_a_rule_that_cannot_go_on_says_why() -> None:
     def check(_: View) -> list[Problem]:
         raise InputError("broken", file="a.yaml", line=3)
 
-    found = lint(Repository(start()), NOW, (Rule("odd", check, "It is odd."),))
+    found = lint(opened(start()), NOW, (Rule("odd", check, "It is odd."),))
     assert [str(one) for one in found] == ["a.yaml:3: error [odd] broken"]
 
 

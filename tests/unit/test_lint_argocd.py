@@ -10,7 +10,18 @@ from generator.errors import InputError
 from generator.lint import Finding, lint
 from generator.lint.view import View
 from generator.repository import Repository
-from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, add_sites, baseline, fleet, plant
+from tests.builders import (
+    CLOUD,
+    EDGE,
+    MODEL,
+    NOW,
+    Memory,
+    add_sites,
+    baseline,
+    fleet,
+    opened,
+    plant,
+)
 
 FLEET = f"argocd/fleet/{EDGE}/s000"
 PROJECT, SET = f"{FLEET}/project.yaml", f"{FLEET}/sets/{MODEL}.yaml"
@@ -24,7 +35,7 @@ def settled() -> Memory:
 
 
 def findings(have: Memory | Draft) -> tuple[Finding, ...]:
-    return lint(Repository(have), NOW)
+    return lint(opened(have), NOW)
 
 
 PLANTED: list[tuple[str, str, str, str, str]] = [

@@ -12,7 +12,7 @@ from generator.errors import InputError
 from generator.intents.delivery import delivery
 from generator.lint import Finding, lint
 from generator.repository import Repository
-from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet
+from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet, opened
 
 BASE, PROFILES, CHART = layout.base(MODEL), layout.profiles(MODEL), layout.chart(MODEL)
 POD = f"{BASE}/deployment.yaml"
@@ -36,7 +36,7 @@ def settled() -> Memory:
 
 
 def findings(have: Memory) -> tuple[Finding, ...]:
-    return lint(Repository(have), NOW)
+    return lint(opened(have), NOW)
 
 
 K3S = f"environments/{EDGE}/k3s/manifests"

@@ -6,8 +6,7 @@ import pytest
 
 from generator.lint import Finding, lint
 from generator.lint.papers import _covers
-from generator.repository import Repository
-from tests.builders import CLOUD, NOW, Memory, baseline, fleet
+from tests.builders import CLOUD, NOW, Memory, baseline, fleet, opened
 
 README, OWNERS = "README.md", "CODEOWNERS"
 RUNBOOK = "docs/runbooks/revert.md"
@@ -19,7 +18,7 @@ def settled() -> Memory:
 
 
 def only(have: Memory) -> Finding:
-    (one,) = lint(Repository(have), NOW)
+    (one,) = lint(opened(have), NOW)
     return one
 
 
@@ -28,8 +27,8 @@ def appended(path: str, text: str) -> Memory:
 
 
 def test_what_the_blueprint_writes_is_right() -> None:
-    assert lint(Repository(settled()), NOW) == ()
-    assert lint(Repository(Memory(fleet(sites=12))), NOW) == ()
+    assert lint(opened(settled()), NOW) == ()
+    assert lint(opened(Memory(fleet(sites=12))), NOW) == ()
 
 
 # ------------------------------------------------------------------ owners
@@ -54,7 +53,7 @@ def test_what_moves_a_model_and_nobody_owns_is_found(name: str) -> None:
 def test_without_a_line_for_all_what_is_left_is_found() -> None:
     text = settled().files[OWNERS].decode()
     kept = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("*"))
-    found = lint(Repository(settled().put(OWNERS, kept.encode())), NOW)
+    found = lint(opened(settled().put(OWNERS, kept.encode())), NOW)
     assert [one.message.split(",")[0] for one in found] == [
         "nobody owns /.tidegate/",
         "nobody owns /argocd/",
@@ -67,7 +66,7 @@ def test_sections_comments_and_patterns_are_understood() -> None:
     more = (
         "[Platform] @x\n^[Docs]\n/docs/**/*.md @w # words\n*.tf @x\nterraform/ @x\n\n# /none/ @x\n"
     )
-    assert lint(Repository(appended(OWNERS, more)), NOW) == ()
+    assert lint(opened(appended(OWNERS, more)), NOW) == ()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +114,7 @@ def test_links_to_pages_places_and_folders_are_right() -> None:
         "[a](https://example.com) [b](#when) [c](../../README.md#promote) [d](/models/) "
         "[e](mailto:a@example.com) [f](./pause.md)\n```\n[g](no.md)\n```\n"
     )
-    assert lint(Repository(appended(RUNBOOK, text)), NOW) == ()
+    assert lint(opened(appended(RUNBOOK, text)), NOW) == ()
 
 
 def test_a_row_of_the_table_that_is_gone_is_found() -> None:
@@ -125,8 +124,8 @@ def test_a_row_of_the_table_that_is_gone_is_found() -> None:
         "evidence/edge-k3s/defect-detector/edge-k3s-defect-detector-v1-00000000-1/0001-seen.json",
         b"{}",
     )
-    rules = {one.rule for one in lint(Repository(have), NOW)}
-    found = lint(Repository(have.put(README, kept.encode())), NOW)
+    rules = {one.rule for one in lint(opened(have), NOW)}
+    found = lint(opened(have.put(README, kept.encode())), NOW)
     (one,) = (one for one in found if one.rule not in rules)
     assert (one.rule, one.message) == ("links", "the table does not say what evidence/ is for")
 
@@ -140,4 +139,4 @@ def test_a_row_of_the_table_for_nothing_is_found() -> None:
 
 
 def test_a_readme_without_a_table_is_a_person_s_own() -> None:
-    assert lint(Repository(settled().put(README, b"# Ours\n")), NOW) == ()
+    assert lint(opened(settled().put(README, b"# Ours\n")), NOW) == ()

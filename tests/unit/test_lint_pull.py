@@ -25,6 +25,7 @@ from tests.builders import (
     add_sites,
     baseline,
     fleet,
+    opened,
     plant,
     remove_sites,
 )
@@ -55,7 +56,7 @@ def settled(how: str) -> Memory:
 
 
 def findings(have: Memory | Draft) -> tuple[Finding, ...]:
-    return lint(Repository(have), NOW)
+    return lint(opened(have), NOW)
 
 
 def of(path: str) -> Memory:

@@ -4,8 +4,7 @@ import pytest
 
 from generator import layout
 from generator.lint import Finding, Severity, lint
-from generator.repository import Repository
-from tests.builders import EDGE, MODEL, NOW, Memory, baseline, fleet
+from tests.builders import EDGE, MODEL, NOW, Memory, baseline, fleet, opened
 
 BASE, PROFILES = layout.base(MODEL), layout.profiles(MODEL)
 POD = f"{BASE}/deployment.yaml"
@@ -26,7 +25,7 @@ def frozen(path: str, old: str, new: str) -> Memory:
 
 
 def findings(have: Memory) -> tuple[Finding, ...]:
-    return lint(Repository(have), NOW)
+    return lint(opened(have), NOW)
 
 
 WHOLE = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
