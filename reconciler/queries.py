@@ -6,17 +6,11 @@ section 4), so there is no PromQL function here, and any API that knows `query_r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from fractions import Fraction
-from typing import assert_never
 
+from generator.model.counters import counters
 from generator.model.names import check_name, check_release
-from generator.model.objective import Below, Matcher, Objective, Ratio, Selector, Slower
-
-RELEASE_INFO = "model_release_info"
-PROCESS_START = "model_process_start_time_seconds"
-# Go writes a float with an exponent outside of this range, and so does `le`.
-_PLAIN = (Decimal("0.0001"), Decimal(1_000_000))
+from generator.model.objective import Matcher, Objective, Selector
+from generator.model.telemetry import PROCESS_START, RELEASE_INFO
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,51 +81,5 @@ def _ours(model: str, releases: Sequence[str]) -> tuple[Matcher, ...]:
 
 
 def _count(objective: Objective, ours: tuple[Matcher, ...]) -> Count:
-    match objective.indicator:
-        case Ratio(bad, total):
-            return Count(objective.name, _text(total, "", ours), _text(bad, "", ours))
-        case Slower(bound, histogram):
-            part = _text(histogram, "_bucket", (*ours, edge(bound)))
-            return Count(objective.name, _text(histogram, "_count", ours), part, part_is_good=True)
-        case Below(floor, histogram):
-            part = _text(histogram, "_bucket", (*ours, edge(floor)))
-            return Count(objective.name, _text(histogram, "_count", ours), part)
-        case _:
-            assert_never(objective.indicator)
-
-
-def _text(selector: Selector, suffix: str, further: tuple[Matcher, ...]) -> str:
-    return str(Selector(selector.metric + suffix, selector.matchers + further))
-
-
-def edge(bound: Fraction) -> Matcher:
-    """Match the bucket whose edge is `bound`, however the exporter writes the number.
-
-    Prometheus 2 keeps the `le` of the exporter (`1`, in some clients `1.0`), Prometheus 3
-    writes `1.0`; Go clients write `1e-05` and `1e+06`.
-
-    Raises:
-        ValueError: The bound is no finite decimal, so no bucket can have it as edge.
-    """
-    exact = Decimal(bound.numerator) / Decimal(bound.denominator)
-    if Fraction(exact) != bound:
-        raise ValueError(f"the bound {bound} is not a decimal number")
-    forms = [_plain(exact)]
-    if exact and not _PLAIN[0] <= abs(exact) < _PLAIN[1]:
-        forms.append(_scientific(exact))
-    return Matcher("le", "=~", "|".join(forms).replace(".", "[.]"))
-
-
-def _plain(exact: Decimal) -> str:
-    text = f"{exact:f}"
-    if "." in text:
-        return text.rstrip("0").rstrip(".") + "0*" if exact % 1 else _plain(exact.to_integral())
-    return f"{text}(.0+)?"
-
-
-def _scientific(exact: Decimal) -> str:
-    negative, digits, _ = exact.normalize().as_tuple()
-    first, *rest = (str(digit) for digit in digits)
-    mantissa = first + ("." + "".join(rest) if rest else "(.0)?")
-    sign, power = ("-", -exact.adjusted()) if exact.adjusted() < 0 else ("[+]", exact.adjusted())
-    return f"{'-' * negative}{mantissa}e{sign}{power:02d}"
+    found = counters(objective.indicator, ours)
+    return Count(objective.name, str(found.total), str(found.part), found.part_is_good)

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from generator.model.names import check_name
+from generator.model.patterns import Pattern, unquote
 
 _SELECTOR = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]{0,199})(?:\{(.*)\})?", re.ASCII | re.DOTALL)
 _MATCHER = re.compile(
     r'\s*([a-zA-Z_][a-zA-Z0-9_]{0,63})\s*(=~|!~|!=|=)\s*"((?:[^"\\\n]|\\.)*)"\s*', re.ASCII
 )
-RESERVED = frozenset({"site", "model", "release", "__name__", "le"})
+RESERVED = frozenset({"environment", "site", "model", "release", "__name__", "le"})
+# As the first word of an expression PromQL reads these as numbers or operators.
+_WORDS = frozenset({"atan2", "bool", "group_left", "group_right", "ignoring", "inf", "nan", "on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,17 @@ class Matcher:
     label: str
     operator: str
     value: str
+
+    @property
+    def text(self) -> str:
+        """Give the value as Prometheus reads it."""
+        return unquote(self.value)
+
+    def takes(self, value: str) -> bool:
+        """Say whether a series with this value of the label is selected; "" where it has none."""
+        is_same = self.operator in ("=", "!=")
+        found = value == self.text if is_same else Pattern.parse(self.text).matches(value)
+        return found != self.operator.startswith("!")
 
     def __str__(self) -> str:
         """Write PromQL."""
@@ -51,6 +65,12 @@ class Selector:
         taken = [m.label for m in selector.matchers if m.label in RESERVED]
         if taken:
             raise ValueError(f"{text!r} sets the label {taken[0]!r}, which tidegate sets itself")
+        if selector.metric.lower() in _WORDS:
+            raise ValueError(f"{text!r} is not a selector: PromQL has another use for that word")
+        for matcher in selector.matchers:
+            if "~" in matcher.operator:
+                Pattern.parse(matcher.text)
+            unquote(matcher.value)
         return selector
 
     def __str__(self) -> str:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.model.counters import edge
 from generator.model.objective import Below, Objective, Ratio, Selector, Slower
-from reconciler.queries import Count, edge, questions
+from reconciler.queries import Count, questions
 
 STABLE, CANARY = "v12-9be07d11", "v13-3f9a1c2b"
 OURS = f'model="defect-detector",release=~"{STABLE}|{CANARY}"'

@@ -1,0 +1,75 @@
+"""The names of all metrics that tidegate reads or exports, once, for exporters and rules alike.
+
+A label here has the same meaning everywhere: `environment`, `model`, `site` and `release` are the
+names in Git; `canary`, `stable` are release ids; `rollout` is the id of a rollout.
+"""
+
+# ------------------------------------------------------------------ what sites export
+
+RELEASE_INFO = "model_release_info"
+"""1 per {environment, model, site, release, *_digest}: what a site serves."""
+
+PROCESS_START = "model_process_start_time_seconds"
+"""Seconds since the epoch, per {environment, model, site, release}."""
+
+PREDICTIONS = "model_predictions_total"
+"""Counter per {environment, model, site, release, outcome="ok|error"}."""
+
+LATENCY = "model_prediction_latency_seconds"
+"""Histogram in seconds, per {environment, model, site, release}."""
+
+CONFIDENCE = "model_prediction_confidence"
+"""Histogram of fractions 0..1, per {environment, model, site, release}."""
+
+LAST_PREDICTION = "model_last_prediction_timestamp_seconds"
+"""Seconds since the epoch, per {environment, model, site, release}."""
+
+# ------------------------------------------------------------------ what the reconciler exports
+
+TICK = "tidegate_tick_timestamp_seconds"
+"""End of the last whole tick, seconds since the epoch, per {environment}; whatever it decided."""
+
+ROLLOUT_INFO = "tidegate_rollout_info"
+"""1 per {environment, model, rollout, stable, canary, phase}: what the rollout file says.
+
+`canary` and `rollout` are "" where there is none; one series per (environment, model).
+"""
+
+ROLLOUT_PERCENT = "tidegate_rollout_percent"
+"""Percent 0..100 on the canary, per {environment, model}; 0 where nothing climbs."""
+
+ROLLOUT_STEP = "tidegate_rollout_step_timestamp_seconds"
+"""Commit time of the step, seconds since the epoch, per {environment, model}; only while climbing.
+
+Climbing means phase Progressing with a canary: a paused rollout waits for a person, not for this.
+"""
+
+ROLLOUT_DEADLINE = "tidegate_rollout_deadline_timestamp_seconds"
+"""End of the longest wait of the step, per {environment, model}; only while climbing."""
+
+VERDICT = "tidegate_verdict_info"
+"""1 per {environment, model, verdict}: the verdict of the last tick; only while a canary is out.
+
+`verdict` is Healthy, Breached, Undecided, NoData or Stale.
+"""
+
+E_BAD = "tidegate_objective_e_bad"
+"""E-value for "the canary is worse", per {environment, model, objective}; 100 is a breach."""
+
+E_OK = "tidegate_objective_e_ok"
+"""E-value for "not worse than the margin", per {environment, model, objective}; 20 is enough."""
+
+SITE_DESIRED = "tidegate_site_desired_info"
+"""1 per {environment, model, site, release}: what Git wants; one series per site and model."""
+
+SITE_APPLIED = "tidegate_site_applied_info"
+"""1 per {environment, model, site, release}: what Argo CD has applied.
+
+Exported only where exactly one release is applied and healthy; nothing at all in pull mode, where
+nobody can know it.
+"""
+
+# ------------------------------------------------------------------ who writes which label
+
+OWN_LABELS = ("environment", "model", "release", "site")
+"""Labels that the scrape sets from the pod; what a server says about them itself is dropped."""
