@@ -15,6 +15,7 @@ SITES = "sites"
 EVIDENCE = "evidence"
 ARGOCD = "argocd"
 FLUX = "flux"
+MONITORING = "monitoring"
 
 
 def pristine(path: RepoPath) -> RepoPath:
@@ -85,6 +86,26 @@ def site(env: str, site_id: str) -> RepoPath:
 def pointer(env: str, site_id: str, name: str) -> RepoPath:
     """Locate the folder that Argo CD applies for one model on one site."""
     return f"{site(env, site_id)}/{name}"
+
+
+def watched(env: str) -> RepoPath:
+    """Locate what watches one environment: rules, their tests, the settings of its agents."""
+    return f"{MONITORING}/fleet/{env}"
+
+
+def rules(env: str, name: str) -> RepoPath:
+    """Locate the recording and alert rules of one model."""
+    return f"{watched(env)}/rules/{name}.yaml"
+
+
+def rule_tests(env: str, name: str) -> RepoPath:
+    """Locate what promtool checks the rules of one model with."""
+    return f"{watched(env)}/tests/{name}.yaml"
+
+
+def dashboard(name: str) -> RepoPath:
+    """Locate one Grafana dashboard."""
+    return f"{MONITORING}/dashboards/{name}.json"
 
 
 def evidence(env: str, name: str, rollout_id: str) -> RepoPath:

@@ -48,10 +48,10 @@ class Expander:
         return last
 
     def _commit_delivery(self) -> str | None:
-        """Commit what follows for Argo CD, with the person's edit of `tidegate.yaml`."""
+        """Commit what follows for Argo CD, Flux and Prometheus, with the edits it follows from."""
 
         def intent(have: Repository, asked: Asked) -> ChangeSet | None:
-            edited = {k: v for k, v in self._dirty("", "").items() if k == layout.CONFIG}
+            edited = {k: v for k, v in self._dirty("", "").items() if is_source(k)}
             change = refresh(self._place.repository(self._edited(have.tree)), asked)
             return replace(change, files={**edited, **change.files}) if change else None
 
@@ -93,7 +93,8 @@ class Expander:
         opened = self._place.open()
         if not isinstance(opened, Checkout):
             return {}
-        wanted = [path for path in opened.dirty() if path.split("/")[0] in HUMAN]
+        dirty = opened.dirty()
+        wanted = [path for path in dirty if path.split("/")[0] in HUMAN or is_source(path)]
         if environment:
             mine = (layout.rollout(environment, model), f"{layout.shards(environment)}/")
             wanted = [path for path in wanted if path.startswith(mine)]
@@ -116,6 +117,9 @@ class Expander:
         files: dict[RepoPath, bytes | None] = {}
         for environment, model in self._lines(repository):
             files.update(differences(repository, environment, model))
+        if not (self._environment or self._model):
+            change = refresh(repository, Asked())
+            files.update(change.files if change is not None else {})
         fresh = {path: data for path, data in files.items() if opened.read(path) != data}
         opened.write(fresh)
         return len(fresh)
@@ -130,6 +134,12 @@ class Expander:
             listed = ", ".join(f"{model} --env {env}" for env, model in repository.rollouts())
             raise InputError("there is no such rollout", hint=f"known: {listed or 'none'}")
         return lines
+
+
+def is_source(path: RepoPath) -> bool:
+    """Say whether what delivers and watches the models follows from a file, sites apart."""
+    name = path.partition("/")[2].partition("/")[0]
+    return path in (layout.CONFIG, layout.environment(name), layout.model(name))
 
 
 def shown(repository: Repository, environment: str, model: str) -> Rollout:

@@ -88,6 +88,7 @@ def read_environment(file: str, data: bytes, name: str) -> Environment:
         prometheus=top.value("prometheus", check_url, ""),
         interval=top.value("interval", parse_span, Environment("x", kind).interval),
         history=top.value("history", parse_span, timedelta(hours=24)),
+        offline_budget=top.value("offlineBudget", parse_span, timedelta(hours=24)),
         adopt_within=top.value("adoptWithin", parse_span, timedelta(hours=1)),
         strata=top.texts("strata", check_column) if top.has("strata") else ("region", "hardware"),
         settings=top.texts("settings", _setting),

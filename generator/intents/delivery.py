@@ -1,10 +1,12 @@
-"""What brings the pointers to the sites follows from environments, sites and baselines."""
+"""What brings the pointers to the sites, and watches them, follows from the other files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from generator import layout
 from generator.changes import ChangeSet, Draft
 from generator.errors import InputError
+from generator.intents.monitoring import monitoring
 from generator.intents.words import Asked
 from generator.layout import RepoPath
 from generator.model.names import check_name
@@ -33,7 +35,7 @@ class Delivered:
 
 
 def delivery(repository: Repository) -> Delivered:
-    """Compute everything under `argocd/` and `flux/`; an invalid file holds what is its own.
+    """Compute everything under these folders; an invalid file holds what is its own.
 
     Raises:
         InputError: `tidegate.yaml` is invalid.
@@ -54,7 +56,8 @@ def delivery(repository: Repository) -> Delivered:
     files.update(render.root(config, files))
     if blurred:
         blurred.append(f"{argocd.ROOTS}/")
-    return Delivered(files, tuple(blurred))
+    watching, unclear = monitoring(repository)
+    return Delivered({**files, **watching}, (*blurred, *unclear))
 
 
 def _models(repository: Repository, environment: str) -> tuple[list[str], bool]:
@@ -86,7 +89,7 @@ def _sites(repository: Repository, environment: str) -> tuple[list[Site], bool]:
 def write_delivery(draft: Draft) -> None:
     """Make these folders what they should be, stale files gone."""
     wanted = delivery(Repository(draft))
-    for top in render.FOLDERS:
+    for top in (*render.FOLDERS, layout.MONITORING):
         mine = {path: data for path, data in wanted.files.items() if path.startswith(f"{top}/")}
         draft.delete(p for p in draft.ids(top) if p not in mine and not wanted.is_blurred(p))
         draft.write(mine)

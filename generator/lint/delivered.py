@@ -10,7 +10,7 @@ from generator.layout import RepoPath
 from generator.lint.view import View
 from generator.render import argocd
 
-REGIONS = (layout.ARGOCD, argocd.PULL, layout.FLUX)
+REGIONS = (layout.ARGOCD, argocd.PULL, layout.FLUX, layout.MONITORING)
 
 
 def delivered(view: View) -> Delivered | None:

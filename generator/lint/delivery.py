@@ -1,4 +1,4 @@
-"""`argocd/` and `flux/` are what environments, sites and baselines give, byte for byte."""
+"""What follows from environments, objectives, sites and baselines does so, byte for byte."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -30,14 +30,19 @@ def fluxes(view: View) -> Iterator[Problem]:
     yield from _compare(view, layout.FLUX)
 
 
-def _compare(view: View, under: RepoPath) -> Iterator[Problem]:
+def watching(view: View) -> Iterator[Problem]:
+    """Compare what Prometheus and Grafana read."""
+    yield from _compare(view, layout.MONITORING, "objectives, settings and baselines")
+
+
+def _compare(view: View, under: RepoPath, what: str = "sites and baselines") -> Iterator[Problem]:
     """Compare, leaving out the files whose danger another rule has named."""
     known = _trapped(view)
     found = [path for path in wrong(view, under) if path not in known]
     if found:
         text = (
             f"{count(len(found), 'file')} of {under}/ "
-            f"{'is' if len(found) == 1 else 'are'} not what sites and baselines give: {few(found)}"
+            f"{'is' if len(found) == 1 else 'are'} not what {what} give: {few(found)}"
         )
         yield Problem(text, found[0], _line(view, found[0]), _fix(view, under, found))
 

@@ -15,6 +15,7 @@ _MACHINE = (
     layout.ARGOCD,
     layout.EVIDENCE,
     layout.FLUX,
+    layout.MONITORING,
     layout.RELEASES,
     layout.ROLLOUTS,
     layout.SITES,

@@ -17,6 +17,7 @@ _TOPS = (
     layout.EVIDENCE,
     layout.FLUX,
     layout.MODELS,
+    layout.MONITORING,
     layout.RELEASES,
     layout.ROLLOUTS,
     layout.SITES,

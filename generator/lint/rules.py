@@ -97,6 +97,7 @@ RULES: tuple[Rule, ...] = (
     Rule("flux-source", flux.flux_source, "A site would pull something else, late, or nothing."),
     Rule("flux-sync", flux.flux_sync, "A site in trouble would never get the revert."),
     Rule("flux", delivery.fluxes, "A site would apply something else than its pins say."),
+    Rule("monitoring", delivery.watching, "An alert would look at something else, or at nothing."),
     Rule("lock", lock.lock, "An update could not tell your edits from the blueprint."),
     Rule("conflict", markers.markers, "People and tools would read both sides of a merge."),
     Rule("evidence", evidence.evidence, "A decision could no longer be proved or replayed."),

@@ -19,6 +19,7 @@ _READ_AT_ONCE = (
     layout.ENVIRONMENTS,
     layout.EVIDENCE,
     layout.MODELS,
+    layout.MONITORING,
     layout.RELEASES,
     layout.ROLLOUTS,
 )

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from generator.model.names import check_name
 
+# An agent keeps its write-ahead log by segments, and cuts it this often (Prometheus' default).
+WAL_TRUNCATION = timedelta(hours=2)
+
 
 class Kind(StrEnum):
     """What an environment is made of."""
@@ -40,6 +43,7 @@ class Environment:
         prometheus: Base URL of the HTTP API, or "".
         interval: Spacing of the judge's ticks; ticks lie at UTC multiples of it.
         history: How far back sites are compared with themselves.
+        offline_budget: How long a site may be away without losing its measurements.
         adopt_within: Longest time from a step's commit until a reachable site must serve.
         strata: Columns of the site file that cohorts are balanced over.
         settings: Columns of the site file that become pod-template annotations.
@@ -55,6 +59,7 @@ class Environment:
     prometheus: str = ""
     interval: timedelta = timedelta(minutes=5)
     history: timedelta = timedelta(hours=24)
+    offline_budget: timedelta = timedelta(hours=24)
     adopt_within: timedelta = timedelta(hours=1)
     strata: tuple[str, ...] = ("region", "hardware")
     settings: tuple[str, ...] = ()
@@ -69,3 +74,7 @@ class Environment:
             raise ValueError("interval lies between 10s and 1h")
         if not timedelta(hours=1) <= self.history <= timedelta(days=7):
             raise ValueError("history lies between 1h and 7d")
+        if not WAL_TRUNCATION <= self.offline_budget <= timedelta(days=7):
+            raise ValueError(
+                "offlineBudget lies between 2h, how often an agent truncates its log, and 7d"
+            )

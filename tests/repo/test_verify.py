@@ -205,9 +205,16 @@ def test_json_is_one_document(verify: Verify, fleet: Path) -> None:
     assert (one["rule"], one["file"], one["severity"]) == ("schema", "rejected.yaml", "error")
 
 
+def expand(fleet: Path) -> None:
+    with pytest.raises(SystemExit) as done:
+        run(["expand", "-C", str(fleet)])
+    assert done.value.code in (None, 0)
+
+
 def test_a_warning_is_no_error(verify: Verify, fleet: Path) -> None:
     place = fleet / layout.environment(EDGE)
     place.write_text(place.read_text().replace('"http://p"', '""'))
+    expand(fleet)
     code, out = verify("-C", fleet)
     assert (code, rules(out), out.splitlines()[-1]) == (0, ["prometheus"], "1 warning")
 
@@ -215,6 +222,7 @@ def test_a_warning_is_no_error(verify: Verify, fleet: Path) -> None:
 def test_a_waiver_ends_with_the_clock(verify: Verify, fleet: Path) -> None:
     place = fleet / layout.environment(EDGE)
     place.write_text(place.read_text().replace('"http://p"', '""'))
+    expand(fleet)
     config = fleet / layout.CONFIG
     row = 'waivers: [{rule: prometheus, reason: "soon", until: "2026-12-01T00:00:00Z"}]'
     config.write_text(config.read_text().replace("waivers: []", row))

@@ -268,6 +268,10 @@ def _with_delivery(have: Memory) -> Memory:
     return have.land(ChangeSet(have.commit, files, "deliver"))
 
 
+def _unseen(have: Memory) -> Memory:
+    return _with_delivery(swap(SETTINGS, b"http://p", b"")(have))
+
+
 def _all_gone(have: Memory) -> Memory:
     gone = [path for path in have.files if path.startswith(("sites/edge", "argocd/fleet/edge"))]
     files: dict[str, bytes | None] = {SHARD: b"[]\n", **dict.fromkeys(gone)}
@@ -587,7 +591,7 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
             )
         ),
     ),
-    ("prometheus", "nobody looks", climbing, swap(SETTINGS, b"http://p", b"")),
+    ("prometheus", "nobody looks", climbing, _unseen),
 ]
 
 
@@ -831,7 +835,7 @@ def test_a_cloud_canary_that_is_stable_already_is_named() -> None:
 
 
 def test_a_rollout_that_only_people_move_needs_no_metrics() -> None:
-    have = swap(SETTINGS, b"http://p", b"")(climbing())
+    have = _unseen(climbing())
     assert findings(have.edit(ROLLOUT, "advance: automatic", "advance: manual")) == ()
 
 
@@ -947,7 +951,7 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
     argocd |= {"argocd-pull", "pull-application", "pull-sync", "pull-root"}
-    argocd |= {"flux", "flux-source", "flux-sync"}
+    argocd |= {"flux", "flux-source", "flux-sync", "monitoring"}
     planted = {rule for words, *_ in PLANTED for rule in words.split()}
     assert planted | elsewhere | argocd == {rule.id for rule in RULES}
 
@@ -957,9 +961,10 @@ def test_a_rule_has_one_sentence_of_reason() -> None:
         assert re.fullmatch(r"[A-Z][^.]+\.", rule.reason), rule.id
 
 
-def test_what_argo_cd_should_hold_is_what_the_generator_writes() -> None:
+def test_what_argo_cd_and_prometheus_should_hold_is_what_the_generator_writes() -> None:
     for have in (settled(), climbing(), start()):
-        assert have.view.under("argocd") == delivery(Repository(have)).files
+        stands = {**have.view.under("argocd"), **have.view.under("monitoring")}
+        assert stands == delivery(Repository(have)).files
 
 
 # ------------------------------------------------------------------ waivers

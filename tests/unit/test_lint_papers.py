@@ -58,6 +58,7 @@ def test_without_a_line_for_all_what_is_left_is_found() -> None:
         "nobody owns /.tidegate/",
         "nobody owns /argocd/",
         "nobody owns /flux/",
+        "nobody owns /monitoring/",
         "nobody owns /tidegate.yaml",
     ]
 
