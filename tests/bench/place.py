@@ -41,15 +41,16 @@ class Place:
         for number in range(1, self._sites + 1):
             region, hardware = REGIONS[number % len(REGIONS)], HARDWARE[number % len(HARDWARE)]
             rows.append(f"plant-{number:05d},{region},{hardware},k3s-{number:05d},a")
-        self._csv.write_text("\n".join(rows) + "\n")
+        self.csv.write_text("\n".join(rows) + "\n")
 
     @property
-    def _csv(self) -> Path:
+    def csv(self) -> Path:
+        """The list of sites."""
         return self.folder / "sites.csv"
 
     def init(self) -> tuple[str, ...]:
         """Say how the repository is made."""
-        told = ("--environment", EDGE, "--model", MODEL, "--sites", str(self._csv))
+        told = ("--environment", EDGE, "--model", MODEL, "--sites", str(self.csv))
         # Nobody answers there: what a pass costs without the metrics.
         where = ("--image", IMAGE, "--prometheus", "http://127.0.0.1:9", "--remote", ELSEWHERE)
         return (TIDEGATE, "init", str(self.folder / "fleet"), *told, *where)

@@ -91,6 +91,7 @@ def _round(place: Place, others: int) -> Iterator[tuple[str, Cost]]:
     yield "init", run(*place.init())
     place.publish()
     yield "baseline", worker("baseline", place.url, place.clone)
+    yield "files", worker("files", str(place.csv))
     yield "cookiecutter", worker("cookiecutter", str(place.folder), str(others))
     yield "promote", worker("promote", place.url, place.clone)
     place.fork("warm", "cold", "plain")

@@ -7,10 +7,28 @@ from pathlib import Path
 
 from generator.changes import Committed
 from generator.gitrepo.bare import Bare
+from generator.intents.setup import initial, pieces
+from generator.model.answers import Answers
+from generator.model.environment import Kind
+from generator.repository import Repository
 from reconciler.wiring import BareRemote
 from tests.bench.measuring import Clock, Cost
 from tests.bench.rivals import scaffold_sites
-from tests.builders import ADA, NOW, Intent, baseline, percent, promote
+from tests.builders import (
+    ADA,
+    EDGE,
+    IMAGE,
+    MODEL,
+    NOW,
+    REMOTE,
+    Intent,
+    Memory,
+    baseline,
+    percent,
+    promote,
+)
+from tidegate.scaffolding import scaffold
+from tidegate.starting import read_sites
 
 
 def _land(url: str, clone: str, intent: Intent, *, warm: bool) -> Cost:
@@ -26,10 +44,25 @@ def _land(url: str, clone: str, intent: Intent, *, warm: bool) -> Cost:
     return clock.cost()
 
 
+def _files(listed: str) -> Cost:
+    """Make all files of a fleet with its baseline, and give them to nobody."""
+    clock = Clock()
+    answers = Answers({EDGE: Kind.EDGE}, (MODEL,), image=IMAGE, remote=REMOTE)
+    sites = read_sites(answers, (listed,))
+    first = initial(answers, *scaffold(pieces(answers)), sites)
+    have = Memory({path: data for path, data in first.files.items() if data is not None})
+    change = baseline(12)(Repository(have))
+    cost = clock.cost()
+    assert change is not None
+    assert sum(path.startswith("sites/") for path in change.files) == len(sites[EDGE])
+    return cost
+
+
 TASKS: dict[str, Callable[..., Cost]] = {
     "baseline": lambda url, clone: _land(url, clone, baseline(12), warm=False),
     "promote": lambda url, clone: _land(url, clone, promote(13), warm=False),
     "step": lambda url, clone: _land(url, clone, percent("25"), warm=True),
+    "files": _files,
     "cookiecutter": lambda folder, count: scaffold_sites(Path(folder), int(count)),
 }
 
