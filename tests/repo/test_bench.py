@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TAKEN = {
     "init": [Cost(1.0, 0.5, 40.0), Cost(3.0, 1.5, 42.0)],
     "baseline": [Cost(1.0, 0.5, 50.0), Cost(1.0, 0.5, 50.0)],
+    "files": [Cost(0.5, 0.5, 90.0), Cost(1.0, 0.75, 90.0)],
     "cookiecutter": [Cost(1.0, 1.0, 999.0), Cost(2.0, 1.0, 999.0)],
     "promote": [Cost(1.0, 1.0, 60.0)] * 2,
     "warm step": [Cost(0.5, 0.4, 70.0), Cost(0.25, 0.2, 70.0)],
@@ -54,9 +55,13 @@ def test_figures_are_medians_and_ratios_of_the_same_round() -> None:
         "2 cores, load 0.5 before; 2 rounds, tidegate and rival by turns"
     )
     told = rows(show(FIGURES))
-    scaffold, step, *_ = told.values()
+    files, scaffold, init, step, *_ = told.values()
+    assert files[:2] == ["0.75 s (0.50 to 1.00)", "0.62 s"]
+    assert files[2].startswith("150 s (100 to 200) cookiecutter for each site")
+    assert files[3] == "200x"
+    assert init[:2] == ["2.00 s (1.00 to 3.00)", "1.00 s"]
     assert scaffold[:2] == ["3.00 s (2.00 to 4.00)", "1.50 s"]
-    assert scaffold[2].startswith("150 s (100 to 200) cookiecutter for each site")
+    assert scaffold[2] == "the same, still without Git"
     assert scaffold[3] == "50x"
     assert step[:2] == ["0.38 s (0.25 to 0.50)", "0.30 s"]
     assert step[3] == "4.0x"
