@@ -21,7 +21,7 @@ _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _TEMPLATES = re.compile(
     r"/chart/templates/|/charts/[^/]+/templates/|^sites/(?:[^/]+/){3}templates/"
 )
-_REMOTE = re.compile(r"[a-z0-9+.-]+://|git::|git@|gh:|github\.com[/:]|[?&]ref=", re.IGNORECASE)
+_REMOTE = re.compile(r"[a-z0-9+.-]://|git::|git@|gh:|github\.com[/:]|[?&]ref=", re.IGNORECASE)
 _ENDINGS = (".yaml", ".yml", ".json", "/Kustomization")
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _POD_SPECS = {
@@ -150,7 +150,9 @@ def _untabbed(path: RepoPath, data: bytes) -> bytes:
 
 
 def _without_actions(data: bytes) -> bytes:
-    text = _ACTION.sub(_mark, data.decode("utf-8", "replace"))
+    text = data.decode("utf-8", "replace")
+    end = text.rfind("}}") + 2  # a file of openings alone must not be searched again and again
+    text = _ACTION.sub(_mark, text[:end]) + text[end:]
     return "\n".join(_without_action(line) for line in text.split("\n")).encode()
 
 

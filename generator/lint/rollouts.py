@@ -18,7 +18,12 @@ def rollout(view: View) -> Iterator[Problem]:
     """Check every rollout file against the releases and the ledger."""
     for one in view.rollouts():
         path = layout.rollout(one.environment, one.model)
-        for key, text, hint in (*_releases(view, one), *_names(one), *_phase(view, one)):
+        for key, text, hint in (
+            *_releases(view, one),
+            *_names(one),
+            *_phase(view, one),
+            *_deadline(one),
+        ):
             yield Problem(text, path, view.line(path, key), hint)
 
 
@@ -55,6 +60,13 @@ def _phase(view: View, one: Rollout) -> Iterator[tuple[str, str, str]]:
     elif not one.canary and one.phase in (Phase.PROGRESSING, Phase.PAUSED):
         text = f"the phase is {one.phase.value}, but no canary is named"
         yield "phase", text, "write phase: Reverted, or name the canary again"
+
+
+def _deadline(one: Rollout) -> Iterator[tuple[str, str, str]]:
+    late = [step for step in one.steps if one.soak_at(step) > one.deadline]
+    if late:
+        text = f"the soak at {late[0]}% is not over before the deadline of the step"
+        yield "deadline", text, "write a longer deadline, or a shorter soak"
 
 
 def _kind(view: View, one: Rollout) -> Kind | None:

@@ -25,14 +25,17 @@ from generator.lint import (
     releases,
     rendered,
     rollouts,
+    running,
     scaling,
     schema,
     secrets,
     serving,
     settings,
     sites,
+    steering,
     syntax,
     traps,
+    twins,
 )
 from generator.lint.finding import Severity
 from generator.lint.view import View
@@ -79,6 +82,9 @@ RULES: tuple[Rule, ...] = (
     Rule("objects", objects.objects, "Kustomize ignores a key that it does not know."),
     Rule("kinds", kinds.kinds, "Argo CD would apply nothing of the model, not even the rest."),
     Rule("chart", charts.chart, "Stable and canary would differ, or a revert would have to wait."),
+    Rule("twins", twins.twins, "Stable and canary would be one, or none could be reached."),
+    Rule("steering", steering.steering, "A revert would have to wait, or be passed over."),
+    Rule("running", running.running, "A release that every page calls fine would run nothing."),
     Rule("pods", pods.pods, "Sites refuse such pods, and say so only after two minutes."),
     Rule("serving", serving.serving, "Pods would never get ready, or nobody would find them."),
     Rule("accelerators", serving.accelerators, "A pod would wait for a card, or start without it."),

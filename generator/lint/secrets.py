@@ -12,10 +12,12 @@ from generator.lint.view import View
 
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 _TOKEN = re.compile(
-    rb"\b(?:gh[pousr]_[A-Za-z0-9]{36}|glpat-[A-Za-z0-9_-]{20}|AKIA[A-Z0-9]{16}"
-    rb"|xox[abpr]-[A-Za-z0-9-]{10,})\b"
+    rb"\b(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_[A-Za-z0-9_]{50}|glpat-[A-Za-z0-9_-]{20}"
+    rb"|AKIA[A-Z0-9]{16}|hf_[A-Za-z0-9]{30}|xox[abpr]-[A-Za-z0-9-]{10}"
+    rb"|eyJ[A-Za-z0-9_-]{8,2000}\.eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{16})"
 )
-_LOGIN = re.compile(rb"[a-z][a-z0-9+.-]*://[^\s/:@\"'{}]+:[^\s/@\"'{}]+@", re.IGNORECASE)
+# Without what stands before the colon, and bounded: a long line must not take minutes.
+_LOGIN = re.compile(rb"(?<=[a-z0-9])://[^\s/:@\"'{}]{1,256}:[^\s/@\"'{}]{1,512}@", re.IGNORECASE)
 _KIND = re.compile(rb"^kind:[ ]*[\"']?Secret[\"']?[ ]*(?:#.*)?$", re.MULTILINE)
 _MOVE = "keep it in a secret store, and name it with an ExternalSecret; change the secret, too"
 _MANIFESTS = (layout.MODELS, layout.RELEASES, "monitoring")

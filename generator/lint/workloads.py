@@ -107,10 +107,14 @@ def _workloads(view: View) -> Iterator[Workload]:
     for model in sorted(models_of(view, Kind.EDGE)):
         yield from _edge(view, model)
     for model in sorted(models_of(view, Kind.CLOUD)):
-        paths = (path for path in view.ids(layout.chart(model)) if is_template(path))
-        files = tuple(sources(view, paths))
-        objects = tuple(_objects(one for one in files if not _is_off(view, model, one)))
-        yield Workload(model, Kind.CLOUD, "", objects, {})
+        on = (one for one in templates(view, model) if not _is_off(view, model, one))
+        yield Workload(model, Kind.CLOUD, "", tuple(_objects(on)), {})
+
+
+def templates(view: View, model: str) -> tuple[Source, ...]:
+    """Read the templates of a chart, those that its values switch off among them."""
+    paths = (path for path in view.ids(layout.chart(model)) if is_template(path))
+    return tuple(sources(view, paths))
 
 
 def _is_off(view: View, model: str, template: Source) -> bool:

@@ -26,6 +26,7 @@ from generator.yamltext import Row, dump, quote, set_scalar
 
 CHART = "chart/"
 GATEWAY = "models"
+PORT = 80  # of the Service of each release
 _ROUTE = """\
 # One backend per release; the weights are basis points and sum to 10000.
 apiVersion: "gateway.networking.k8s.io/v1"
@@ -49,7 +50,7 @@ spec:
     - group: ""
       kind: "Service"
       name: "{model}-{{{{ $release }}}}"
-      port: 80
+      port: {port}
       weight: {{{{ $weight | int }}}}
     {{{{- end }}}}
 """
@@ -155,7 +156,7 @@ def pointer(
         raise ValueError(f"{stable.release.id} is both stable and canary")
     release = stable.release
     folder = layout.pointer(release.environment, site.id, release.model)
-    route = _ROUTE.format(model=release.model, gateway=GATEWAY)
+    route = _ROUTE.format(model=release.model, gateway=GATEWAY, port=PORT)
     aliases = {"stable": stable} if canary is None else {"stable": stable, "canary": canary}
     files = {
         "Chart.yaml": HEADER + dump(_chart(aliases)),

@@ -395,6 +395,18 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
     ),
     ("rollout", "a rejected canary", climbing, _rejected_canary),
     (
+        "rollout",
+        "a deadline before the soak",
+        climbing,
+        swap(ROLLOUT, b"deadline: 72h", b"deadline: 1h"),
+    ),
+    (
+        "rollout",
+        "a deadline before a later soak",
+        settled,
+        swap(ROLLOUT, b"# soakFrom: {25: 24h}", b"soakFrom: {25: 73h}"),
+    ),
+    (
         "cohort rollout",
         "another rollout's number",
         climbing,
@@ -948,6 +960,9 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "links",
         "rendered",
         "unrendered",
+        "running",
+        "steering",
+        "twins",
     }
     argocd = {"argocd", "argocd-project", "argocd-set", "argocd-sync", "argocd-root"}
     argocd |= {"argocd-pull", "pull-application", "pull-sync", "pull-root"}

@@ -1,5 +1,6 @@
 """The rules that look into manifests people own, and into the copies of them in releases."""
 
+import time
 from collections.abc import Iterator
 from functools import cache
 
@@ -194,7 +195,7 @@ PLANTED = r"""
 +---
 +apiVersion: rbac.authorization.k8s.io/v1
 +kind: Role
-+metadata: {name: x}
++metadata: {name: "a-{{ .Values.release }}"}
 @ SERVICE secrets: a Secret
 +---
 +apiVersion: v1
@@ -219,7 +220,7 @@ PLANTED = r"""
 +apiVersion: v1
 +kind: Secret
 +metadata:
-+  name: a
++  name: "a-{{ .Values.release }}"
 +data:
 +  {{- toYaml .Values.x | nindent 2 }}
 @ ENVIRONMENT secrets: a password in a URL
@@ -237,7 +238,7 @@ PLANTED = r"""
 +---
 +apiVersion: apps/v1
 +kind: Deployment
-+metadata: {name: second}
++metadata: {name: "a-{{ .Values.release }}"}
 @ POD base: an image of its own
 -        image: model-server   # the release puts the pinned image here
 +        image: other@sha256:DIGEST
@@ -286,16 +287,103 @@ PLANTED = r"""
 @ TEMPLATE chart: the clock
 -    app.kubernetes.io/component: model-server
 +    app.kubernetes.io/component: "{{ now | date "2006" }}-model-server"
-@ TEMPLATE chart: a wave
+@ TEMPLATE steering: a wave
 -metadata:
 +metadata:
 +  annotations:
 +    argocd.argoproj.io/sync-wave: "1"
-@ TEMPLATE chart: a hook
+@ TEMPLATE steering: a hook
 -metadata:
 +metadata:
 +  annotations:
 +    helm.sh/hook: pre-install
+@ TEMPLATE steering: an object that stays
+-metadata:
++metadata:
++  annotations: {helm.sh/resource-policy: keep}
+@ POD steering: a wave in a base
+-metadata:
++metadata:
++  annotations: {argocd.argoproj.io/sync-wave: "1"}
+@ POD steering: a hook in a base
+-metadata:
++metadata:
++  annotations: {argocd.argoproj.io/hook-delete-policy: HookSucceeded}
+@ SERVICE steering: an object that is passed over
+-metadata:
++metadata:
++  annotations: {argocd.argoproj.io/sync-options: "ServerSideApply=true, Prune=false"}
+@ PATCH steering: a switch of Flux in a profile
+-metadata:
++metadata:
++  annotations: {kustomize.toolkit.fluxcd.io/reconcile: disabled}
+@ TEMPLATE chart: the name of the whole
+-    app.kubernetes.io/component: model-server
++    app.kubernetes.io/component: "{{ index .Release "Name" }}-model-server"
+@ TEMPLATE chart: the place of the template
+-    app.kubernetes.io/component: model-server
++    app.kubernetes.io/component: "{{ $.Template.Name }}"
+@ TEMPLATE chart: chance of a number
+-    app.kubernetes.io/component: model-server
++    app.kubernetes.io/component: "a{{ randInt 1 9 }}"
+@ TEMPLATE chart: chance of a password
+-    app.kubernetes.io/component: model-server
++    app.kubernetes.io/component: "{{ htpasswd "a" "b" }}"
+@ PDB twins: a budget for both
+-      tidegate.dev/release: "{{ .Values.release }}"
+@ SERVICE_TEMPLATE twins: a Service for both
+-    app.kubernetes.io/name: "defect-detector"
+-    tidegate.dev/release: "{{ .Values.release }}"
+-  ports:
++    app.kubernetes.io/name: "defect-detector"
++  ports:
+@ SERVICE_TEMPLATE twins: one Service
+-  name: "defect-detector-{{ .Values.release }}"
++  name: "defect-detector"
+@ SERVICE_TEMPLATE twins: a Service that no route knows
+-  name: "defect-detector-{{ .Values.release }}"
++  name: "detector-{{ .Values.release }}"
+@ SERVICE_TEMPLATE twins: a port that no route knows
+-    port: 80
++    port: 8080
+@ HPA twins: one scaler
+-  name: "defect-detector-{{ .Values.release }}"
+-  labels:
++  name: "defect-detector"
++  labels:
+@ POD running: no pods
+-  replicas: 1
++  replicas: 0
+@ PATCH running: no pods in a profile
+-  strategy:
++  replicas: 0
++  strategy:
+@ POD running: paused
+-  replicas: 1
++  replicas: 1
++  paused: true
+@ POD running: a registry that may be out of reach
+-        imagePullPolicy: IfNotPresent
++        imagePullPolicy: Always
+@ POD running: an image that may not be there
+-        imagePullPolicy: IfNotPresent
++        imagePullPolicy: Never
+@ KUSTOMIZATION running: no pods in a kustomization
+-resources:
++replicas:
++- {name: defect-detector, count: 0}
++resources:
+@ PROFILE running: no pods by an operation
+-patches:
++patches:
++- patch: '[{"op": "replace", "path": "/spec/replicas", "value": 0}]'
+@ PROFILE running: paused by an operation
+-patches:
++patches:
++- patch: '[{"op": "add", "path": "/spec/paused", "value": true}]'
+@ VALUES running: no pods by values
+-  minReplicas: 2
++  minReplicas: 0
 @ SCHEMA chart: an open schema
 -  "additionalProperties": false,
 @ SCHEMA chart: a schema from elsewhere
@@ -549,7 +637,7 @@ PLANTED = r"""
 +---
 +apiVersion: autoscaling/v2
 +kind: HorizontalPodAutoscaler
-+metadata: {name: second}
++metadata: {name: "second-{{ .Values.release }}"}
 +spec:
 +  scaleTargetRef: {kind: Deployment, name: "defect-detector-{{ .Values.release }}"}
 +{{- end }}
@@ -588,7 +676,7 @@ PLANTED = r"""
 +---
 +apiVersion: batch/v1
 +kind: CronJob
-+metadata: {name: a}
++metadata: {name: "a-{{ .Values.release }}"}
 @ QUOTA k3s: another namespace
 -  namespace: "models"
 +  namespace: "model"
@@ -646,6 +734,14 @@ HIDDEN = [
     pytest.param("yaml", POD, "  replicas: 1\n", "  replicas: 1\r\n", id="yaml: CRLF"),
     pytest.param("secrets", POD, "", f"# {KEY}", id="secrets: a key in a comment"),
     pytest.param("secrets", layout.model(MODEL), "", f"# {TOKEN}\n", id="secrets: a token"),
+    *(
+        pytest.param("secrets", POD, "", f"# {token}\n", id=f"secrets: {token[:5]}")
+        for token in (
+            "hf_" + "a" * 34,
+            "github_pat_" + "a" * 80,
+            "eyJ" + "a" * 9 + ".eyJ" + "b" * 9 + "." + "c" * 20,
+        )
+    ),
 ]
 
 
@@ -732,7 +828,8 @@ def test_a_kind_that_the_environment_lists_is_allowed_and_reaches_the_project() 
 def test_two_scalers_of_one_deployment_are_found() -> None:
     have = with_kinds(settled(), "keda.sh/ScaledObject")
     scaled = (
-        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\nmetadata: {name: a}\n"
+        "apiVersion: keda.sh/v1alpha1\nkind: ScaledObject\n"
+        'metadata: {name: "a-{{ .Values.release }}"}\n'
         'spec: {scaleTargetRef: {name: "defect-detector-{{ .Values.release }}"}}\n'
     )
     (one,) = findings(have.put(f"{CHART}/templates/keda.yaml", scaled.encode()))
@@ -831,6 +928,28 @@ def test_a_pointer_that_nothing_vouches_for_is_looked_into() -> None:
         ("floating", path),
         ("pointers", path),
     }
+
+
+@pytest.mark.parametrize("path", [POD, TEMPLATE, KUSTOMIZATION])
+@pytest.mark.parametrize("text", ["x" * 9, "{{", "://a:", "a://a", "eyJ", "}}{{"])
+def test_a_long_line_takes_no_time(path: str, text: str) -> None:
+    have = settled()
+    data = have.files[path] + b"# " + text.encode() * 50_000 + b"\n"
+    start = time.process_time()
+    findings(have.put(path, data))
+    assert time.process_time() - start < 4  # seconds; what searched again and again took minutes
+
+
+def test_a_selector_from_a_helper_is_not_known_here() -> None:
+    helper = '{{- define "labels" -}}\na: b\n{{- end }}\n'
+    have = settled().put(f"{CHART}/templates/_labels.tpl", helper.encode())
+    template = f"{CHART}/templates/pdb.yaml"
+    have = have.edit(
+        template,
+        '      tidegate.dev/release: "{{ .Values.release }}"\n',
+        '      {{- include "labels" . | nindent 6 }}\n',
+    )
+    assert findings(have) == ()
 
 
 # ------------------------------------------------------------------ reading
