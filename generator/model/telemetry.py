@@ -4,6 +4,8 @@ A label here has the same meaning everywhere: `environment`, `model`, `site` and
 names in Git; `canary`, `stable` are release ids; `rollout` is the id of a rollout.
 """
 
+from enum import StrEnum
+
 # ------------------------------------------------------------------ what sites export
 
 RELEASE_INFO = "model_release_info"
@@ -23,6 +25,26 @@ CONFIDENCE = "model_prediction_confidence"
 
 LAST_PREDICTION = "model_last_prediction_timestamp_seconds"
 """Seconds since the epoch, per {environment, model, site, release}."""
+
+
+class Metric(StrEnum):
+    """What a metric is."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+OUTCOMES = ("ok", "error")
+EXPORTED = {
+    PREDICTIONS: Metric.COUNTER,
+    LATENCY: Metric.HISTOGRAM,
+    CONFIDENCE: Metric.HISTOGRAM,
+    RELEASE_INFO: Metric.GAUGE,
+    PROCESS_START: Metric.GAUGE,
+    LAST_PREDICTION: Metric.GAUGE,
+}
+"""What every model server exports; other names are a server's own."""
 
 # ------------------------------------------------------------------ what the reconciler exports
 

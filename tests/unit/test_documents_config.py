@@ -19,6 +19,7 @@ from generator.errors import InputError
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Environment, Kind
 
+AWAY = "offlineBudget lies between 2h, how often an agent truncates its log, and 7d"
 NO_NAME = "is not a name: use lower-case letters, digits and inner hyphens"
 API = "apiVersion: tidegate.dev/v1alpha1\n"
 CONFIG = f"{API}kind: Repository\n"
@@ -153,7 +154,8 @@ def test_every_key_of_an_environment_is_read() -> None:
     text = EDGE + (
         'kubernetes: "1.34"\ndelivery: argocd\nnamespace: vision\n'
         'prometheus: "https://prometheus.example.com"\ninterval: 1m\nhistory: 2d\n'
-        "adoptWithin: 90m\nstrata: []\nsettings: [line, on-call]\nrequires: [cloud-eks]\n"
+        "offlineBudget: 36h\nadoptWithin: 90m\nstrata: []\n"
+        "settings: [line, on-call]\nrequires: [cloud-eks]\n"
         "kinds: [batch/CronJob, Endpoints]\ndenyWindows: []\n"
     )
     assert environment(text) == Environment(
@@ -164,6 +166,7 @@ def test_every_key_of_an_environment_is_read() -> None:
         prometheus="https://prometheus.example.com",
         interval=timedelta(minutes=1),
         history=timedelta(days=2),
+        offline_budget=timedelta(hours=36),
         adopt_within=timedelta(minutes=90),
         strata=(),
         settings=("line", "on-call"),
@@ -189,6 +192,8 @@ def test_every_key_of_an_environment_is_read() -> None:
         ("interval: 2h\n", ["interval lies between 10s and 1h"]),
         ("history: 30m\n", ["history lies between 1h and 7d"]),
         ("history: 8d\n", ["history lies between 1h and 7d"]),
+        ("offlineBudget: 119m\n", [AWAY]),
+        ("offlineBudget: 8d\n", [AWAY]),
         ("delivery: push\n", ["5: delivery: 'push' is none of argocd, argocd-pull, flux"]),
         (
             "namespace: Models\n",

@@ -5,10 +5,12 @@ import re
 from functools import cache
 
 import pytest
+import yaml
 
 from generator import layout
 from generator.intents.delivery import refresh
 from generator.lint import Finding, lint
+from generator.model.telemetry import OWN_LABELS
 from generator.render.monitoring import dashboards
 from generator.repository import Repository
 from tests.builders import (
@@ -27,6 +29,8 @@ from tests.builders import (
 
 OTHER = "other-model"
 RULES, TESTS = layout.rules(EDGE, MODEL), layout.rule_tests(EDGE, MODEL)
+MODEL_FILE, ROLLOUT = layout.model(MODEL), layout.rollout(EDGE, MODEL)
+ENVIRONMENT = layout.environment(EDGE)
 AGENT = f"{layout.watched(EDGE)}/agent.yaml"
 CENTRAL = "monitoring/central/prometheus.yaml"
 
@@ -132,6 +136,41 @@ def test_the_offline_budget_reaches_agent_and_centre() -> None:
     assert b"[2d]" in files[RULES]
 
 
+@pytest.mark.parametrize(("interval", "every"), [("5m", "30s"), ("30s", "15s"), ("10s", "5s")])
+def test_a_site_is_scraped_twice_between_two_looks_of_the_judge(interval: str, every: str) -> None:
+    have = settled().edit(ENVIRONMENT, "interval: 5m", f"interval: {interval}")
+    found = yaml.safe_load(expanded(have).files[AGENT])
+    assert found["global"]["scrape_interval"] == every
+
+
+@pytest.mark.parametrize(
+    ("url", "sends", "user"),
+    [
+        ("https://p.example/x/", "https://p.example/x/api/v1/write", EDGE),
+        ("http://p", "http://p/api/v1/write", None),
+    ],
+)
+def test_a_password_goes_over_tls_only_and_never_stands_in_git(
+    url: str, sends: str, user: str | None
+) -> None:
+    have = expanded(settled().edit(ENVIRONMENT, 'prometheus: ""', f'prometheus: "{url}"'))
+    (row,) = yaml.safe_load(have.files[AGENT])["remote_write"]
+    assert row["url"] == sends
+    assert row.get("basic_auth", {}).get("username") == user
+    assert set(row.get("basic_auth", {})) <= {"username", "password_file"}
+    assert "remote_write" not in yaml.safe_load(settled().files[AGENT])
+
+
+def test_a_server_cannot_say_that_it_is_another_site() -> None:
+    """What the pod is stands on the pod; the same words of the server itself are dropped."""
+    (job,) = yaml.safe_load(settled().files[AGENT])["scrape_configs"]
+    assert job["honor_labels"] is False
+    targets = {one.get("target_label") for one in job["relabel_configs"]}
+    assert targets >= {"environment", "model", "release", "site"}
+    (drop,) = job["metric_relabel_configs"]
+    assert all(re.fullmatch(drop["regex"], f"exported_{name}") for name in OWN_LABELS)
+
+
 # ------------------------------------------------------------------ one bad file
 
 
@@ -164,6 +203,75 @@ def test_one_bad_model_lets_other_models_and_sites_pass() -> None:
     have = have.do(baseline(12, CLOUD, OTHER))
     assert layout.rules(CLOUD, OTHER) in have.files
     assert {path: have.files[path] for path in kept} == kept
+
+
+# ------------------------------------------------------------------ objectives and spans
+
+ERROR = 'model_predictions_total{outcome="error"}'
+TOTAL = "total: 'model_predictions_total'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (ERROR, "model_predictions_total", "errors: every event of model_predictions_total is"),
+        (ERROR, 'x{a="1",a="2"}', 'errors: no series can match x{a="1",a="2"}'),
+        (TOTAL, "total: 'model_predictions_total{outcome=\"ok\"}'", "errors: no event can be both"),
+        (ERROR, 'model_predictions_total{outcome="failed"}', "errors: no model_predictions_total"),
+        (ERROR, 'model_predictions_total{outcome=~"fail.*"}', "errors: no model_predictions_to"),
+        (ERROR, "model_prediction_total", "errors: there is no metric model_prediction_total"),
+        (ERROR, "model_release_info", "errors: model_release_info is a gauge, not a counter"),
+        (TOTAL, "total: model_prediction_confidence", "errors: model_prediction_confidence is a h"),
+        ("model_prediction_latency_seconds", "model_prediction_latency_second", "latency: there "),
+        ("'model_prediction_confidence'", "model_predictions_total", "confidence: model_predict"),
+        ("below: 0.6", "below: 60", "confidence: model_prediction_confidence lies between 0 and 1"),
+    ],
+)
+def test_an_objective_that_cannot_be_measured_is_named(old: str, new: str, said: str) -> None:
+    have = expanded(settled().edit(MODEL_FILE, old, new))
+    (one,) = findings(have)
+    assert (one.rule, one.file) == ("objectives", MODEL_FILE)
+    assert one.message.startswith(said)
+    assert have.files[MODEL_FILE].decode().splitlines()[one.line - 1].strip() != ""
+    assert one.line > 13
+    assert one.fix
+
+
+def test_other_metrics_of_a_server_are_its_own_business() -> None:
+    have = settled().edit(MODEL_FILE, ERROR, "model_rejects_total")
+    have = have.edit(MODEL_FILE, TOTAL, "total: 'nv_inference_count{gpu!=\"\"}'")
+    assert findings(expanded(have)) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "key"),
+    [
+        (ENVIRONMENT, "history: 24h", "history: 23h", "history"),
+        (ENVIRONMENT, "offlineBudget: 24h", "offlineBudget: 25h", "history"),
+        (ROLLOUT, "deadline: 72h", "deadline: 23h", "deadline"),
+        (ROLLOUT, "soak: 2h ", "soak: 72h", "deadline"),
+        (ROLLOUT, "# soakFrom: {25: 24h}", "soakFrom: {50: 73h}", "deadline"),
+        (ENVIRONMENT, "adoptWithin: 1h", "adoptWithin: 72h", "deadline"),
+    ],
+)
+def test_spans_that_leave_no_room_are_named(path: str, old: str, new: str, key: str) -> None:
+    have = expanded(settled().edit(path, old, new))
+    found = findings(have)
+    assert {one.rule for one in found} == {"spans"}
+    for one in found:
+        assert have.files[one.file].decode().splitlines()[one.line - 1].startswith(f"{key}:")
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new"),
+    [
+        (ENVIRONMENT, "offlineBudget: 24h", "offlineBudget: 2h"),
+        (ENVIRONMENT, "history: 24h", "history: 48h"),
+        (ROLLOUT, "deadline: 72h", "deadline: 24h"),
+    ],
+)
+def test_spans_that_just_fit_are_fine(path: str, old: str, new: str) -> None:
+    assert findings(expanded(settled().edit(path, old, new))) == ()
 
 
 # ------------------------------------------------------------------ dashboards
