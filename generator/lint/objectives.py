@@ -110,10 +110,6 @@ def _rollout(settings: Environment, one: Rollout) -> Found:
             f"{limit}: what such a site measured comes too late"
         )
         yield "deadline", text, f"make it as long as offlineBudget of {one.environment}"
-    longest = max(one.soak_at(step) for step in one.steps)
-    if longest >= one.deadline:
-        text = f"a step soaks for {say_span(longest)}, but waits for {limit} at most"
-        yield "deadline", text, "make it longer than soak and soakFrom"
     if settings.adopt_within >= one.deadline:
         text = (
             f"a release that never starts is noticed after {say_span(settings.adopt_within)}, but "

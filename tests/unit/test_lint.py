@@ -398,7 +398,7 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
         "rollout",
         "a deadline before the soak",
         climbing,
-        swap(ROLLOUT, b"deadline: 72h", b"deadline: 1h"),
+        swap(ROLLOUT, b"soak: 2h ", b"soak: 73h "),
     ),
     (
         "rollout",

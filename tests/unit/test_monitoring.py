@@ -249,8 +249,6 @@ def test_other_metrics_of_a_server_are_its_own_business() -> None:
         (ENVIRONMENT, "history: 24h", "history: 23h", "history"),
         (ENVIRONMENT, "offlineBudget: 24h", "offlineBudget: 25h", "history"),
         (ROLLOUT, "deadline: 72h", "deadline: 23h", "deadline"),
-        (ROLLOUT, "soak: 2h ", "soak: 72h", "deadline"),
-        (ROLLOUT, "# soakFrom: {25: 24h}", "soakFrom: {50: 73h}", "deadline"),
         (ENVIRONMENT, "adoptWithin: 1h", "adoptWithin: 72h", "deadline"),
     ],
 )
