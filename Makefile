@@ -17,6 +17,7 @@ demo: $(READY)-demo ## Watch 500 sites take a good model and give a bad one back
 
 test: format lint types contracts ## Run every test that this machine can run (3 minutes)
 	$(PY) -m pytest -n auto --dist worksteal $(ARGS)
+	@.ci/newest
 
 check: format lint types contracts unit ## Run the quick gates: format, lint, types, contracts, unit
 
@@ -44,7 +45,7 @@ fix: $(READY)-dev ## Format, and mend what can be mended
 	$(VENV)/bin/ruff format
 
 golden: $(READY)-dev ## Write the example repositories in environments/ again
-	@$(call when,tests/golden/__main__.py,$(PY) tests/golden $(ARGS),render environments/ again from its inputs)
+	@$(call when,tests/golden/__main__.py,$(PY) -m tests.golden $(ARGS),render environments/ again from its inputs)
 
 bench: $(READY)-dev ## Measure the figures of the README
 	@$(call when,tests/bench/__main__.py,$(PY) tests/bench $(ARGS),measure the figures of the README as ratios in one run)
@@ -60,7 +61,7 @@ package: $(READY)-dev ## Build the wheel and the sdist, and check them
 	@$(PY) .ci/check_wheel.py dist/*.whl
 
 clean: ## Remove everything that the other targets made
-	rm -rf $(VENV) .demo dist build .coverage .hypothesis .*_cache
+	rm -rf $(VENV) .venv-newest .demo dist build .coverage .hypothesis .*_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # Nothing is called done that does not exist: say so, and fail.

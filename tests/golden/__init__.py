@@ -1,0 +1,1 @@
+"""The worked examples in `environments/`: made from their inputs, written or compared."""
