@@ -74,13 +74,17 @@ def _schema(view: View, folder: RepoPath) -> Iterator[Problem]:
 
 def _template(path: RepoPath, text: str) -> Iterator[Problem]:
     for action in _ACTIONS.finditer(text[: text.rfind("}}") + 2]):  # else quadratic
-        line = text.count("\n", 0, action.start()) + 1
-        if found := _ALIASED.search(action.group()):
-            what = f"{found.group()} does not tell stable from canary, or changes with their place"
-            yield Problem(what, path, line, "name objects by .Values.release")
-        if found := _CHANGING.search(_without_texts(action.group())):
-            what = f"{found.group()} gives something else at every rendering"
-            yield Problem(what, path, line, "write it as a value")
+        found = tuple(_unsteady(action.group()))
+        line = text.count("\n", 0, action.start()) + 1 if found else 0
+        yield from (Problem(what, path, line, hint) for what, hint in found)
+
+
+def _unsteady(action: str) -> Iterator[tuple[str, str]]:
+    if found := _ALIASED.search(action):
+        what = f"{found.group()} does not tell stable from canary, or changes with their place"
+        yield what, "name objects by .Values.release"
+    if found := _CHANGING.search(_without_texts(action)):
+        yield f"{found.group()} gives something else at every rendering", "write it as a value"
 
 
 def _without_texts(action: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from generator.errors import Problem
 from generator.lint import (
+    api,
     bases,
     charts,
     cohorts,
@@ -81,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     Rule("secrets", secrets.secrets, "What once stood in Git is known to all who ever read it."),
     Rule("base", bases.base, "The next release would not build, or would run another image."),
     Rule("objects", objects.objects, "Kustomize ignores a key that it does not know."),
+    Rule("api", api.api, "No site would take the object, and the release would stand still."),
     Rule("kinds", kinds.kinds, "Argo CD would apply nothing of the model, not even the rest."),
     Rule("chart", charts.chart, "Stable and canary would differ, or a revert would have to wait."),
     Rule("twins", twins.twins, "Stable and canary would be one, or none could be reached."),

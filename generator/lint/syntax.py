@@ -27,11 +27,11 @@ def _unreadable(source: Source) -> Iterable[Problem]:
         )
         for document in source.documents
         for _, node in document.walk()
-        if node.is_plain and (hint := _doubt(str(node.value)))
+        if node.is_plain and (hint := doubt(str(node.value)))
     ]
 
 
-def _doubt(text: str) -> str:
+def doubt(text: str) -> str:
     """Say how to write a plain scalar that YAML 1.1, YAML 1.2 and Go do not read alike."""
     lowered = text.lower()
     if lowered in ("y", "n", "yes", "no", "on", "off"):

@@ -960,6 +960,7 @@ def test_every_rule_of_the_table_is_planted_somewhere() -> None:
         "links",
         "rendered",
         "unrendered",
+        "api",
         "running",
         "steering",
         "twins",

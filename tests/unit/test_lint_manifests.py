@@ -238,7 +238,7 @@ PLANTED = r"""
 +---
 +apiVersion: apps/v1
 +kind: Deployment
-+metadata: {name: "a-{{ .Values.release }}"}
++metadata: {name: second}
 @ POD base: an image of its own
 -        image: model-server   # the release puts the pinned image here
 +        image: other@sha256:DIGEST
@@ -694,7 +694,7 @@ PLANTED = r"""
 @ QUOTA quota: said in short
 -    requests.memory: 16Gi
 +    memory: 4095Mi
-@ QUOTA quota: no quantity
+@ QUOTA api: no quantity
 -    limits.cpu: "16"
 +    limits.cpu: 16 cores
 @ QUOTA quota: one card for two pods
