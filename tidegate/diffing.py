@@ -126,7 +126,8 @@ def text(found: Comparison, differ: Differ, notes: Sequence[str]) -> str:
     for (environment, model), groups in heads.items():
         moved = sum(len(group.sites) for group in groups)
         stay = found.unchanged.get((environment, model), 0)
-        head = f"{model} on {environment}: {_sites(moved)} change, {stay} stay as they are"
+        verb = "changes" if moved == 1 else "change"
+        head = f"{model} on {environment}: {_sites(moved)} {verb}, {stay} stay as they are"
         lines += [one_line(head), *_release_lines(found, groups)]
         for group in groups:
             lines += ["", *_group_lines(group, differ.sample(group))]
