@@ -48,6 +48,11 @@ def _kustomizations(view: View, folder: RepoPath) -> Iterator[Problem]:
         if one not in {source.path.rpartition("/")[0] for source in found}:
             yield Problem("there is no kustomization.yaml", one, hint="list the manifests in one")
     for source in found:
+        if not source.documents and not source.problems:
+            hint = "list the manifests in it"
+            yield Problem(
+                "the kustomization is empty, which does not build", source.path, hint=hint
+            )
         for document in source.documents:
             yield from _references(view, source.path, document)
 

@@ -35,6 +35,9 @@ _MUST = ("requests.cpu", "requests.memory", "limits.cpu", "limits.memory")
 def hosts(view: View) -> Iterator[Problem]:
     """Check the manifests of every edge environment that K3s applies from its folder."""
     for settings in _edges(view):
+        folder = f"{layout.ENVIRONMENTS}/{settings.name}/k3s"
+        for source in sources(view, filter(is_manifest, view.ids(folder))):
+            yield from source.problems
         for source in _manifests(view, settings):
             if not _ADDON.fullmatch(source.name):
                 text = f"K3s makes an AddOn called {source.name!r}, which no API server takes"
@@ -57,6 +60,11 @@ def _manifests(view: View, settings: Environment) -> Iterator[Source]:
 
 
 def _place(settings: Environment, path: RepoPath, one: Node) -> Iterator[Problem]:
+    at = ("metadata", "labels", "pod-security.kubernetes.io/enforce")
+    is_ours = one.text("kind") == "Namespace" and one.text("metadata", "name") == settings.namespace
+    if is_ours and one.text(*at) != "restricted":
+        text = f"any pod could run in the namespace {settings.namespace!r}"
+        yield Problem(text, path, one.line_of(*at), f"write {at[-1]}: restricted")
     if one.text("kind") not in ("LimitRange", "ResourceQuota"):
         return
     found = one.text("metadata", "namespace")

@@ -20,6 +20,7 @@ _TOKEN = re.compile(
 _LOGIN = re.compile(rb"(?<=[a-z0-9])://[^\s/:@\"'{}]{1,256}:[^\s/@\"'{}]{1,512}@", re.IGNORECASE)
 _KIND = re.compile(rb"^kind:[ ]*[\"']?Secret[\"']?[ ]*(?:#.*)?$", re.MULTILINE)
 _MOVE = "keep it in a secret store, and name it with an ExternalSecret; change the secret, too"
+_LOGINS = ("agent-token", "auth", "identity_token", "password", "token")  # of K3s
 _MANIFESTS = (layout.MODELS, layout.RELEASES, "monitoring")
 _OTHERS = (layout.ENVIRONMENTS, layout.ROLLOUTS, "docs", ".github")
 
@@ -31,6 +32,8 @@ def secrets(view: View) -> Iterator[Problem]:
             yield from _words(path, data)
     for folder in _MANIFESTS:
         yield from scan(view, view.ids(folder), _secrets)
+    hosts = [path for path in view.ids(layout.ENVIRONMENTS) if "/k3s/" in path]
+    yield from scan(view, hosts, _host)
 
 
 def _words(path: RepoPath, data: bytes) -> Iterator[Problem]:
@@ -48,6 +51,16 @@ def _secrets(source: Source) -> Iterator[Problem]:
         yield from _objects(document)
         if source.name in KUSTOMIZATIONS:
             yield from _generators(document)
+
+
+def _host(source: Source) -> Iterator[Problem]:
+    """Look at what K3s applies, and at the passwords that its own settings can hold."""
+    for document in source.documents:
+        yield from _objects(document)
+        for key, node in document.walk():
+            if key in _LOGINS and node.text():
+                hint = "write it on the site, when it is set up; change it, too"
+                yield Problem(f"{key} stands here", line=node.line, hint=hint)
 
 
 def _template(data: bytes) -> Iterator[Problem]:

@@ -44,6 +44,8 @@ K3S = f"environments/{EDGE}/k3s/manifests"
 FILES = {
     "QUOTA": f"{K3S}/models-quota.yaml",
     "RANGE": f"{K3S}/models-range.yaml",
+    "NAMESPACE": f"{K3S}/models-namespace.yaml",
+    "REGISTRIES": f"environments/{EDGE}/k3s/registries.yaml",
     "POLICY": f"{BASE}/networkpolicy.yaml",
     "JETSON": f"{PROFILES}/jetson-arm64/patch.yaml",
     "HPA": f"{CHART}/templates/hpa.yaml",
@@ -677,6 +679,19 @@ PLANTED = r"""
 +apiVersion: batch/v1
 +kind: CronJob
 +metadata: {name: "a-{{ .Values.release }}"}
+@ NAMESPACE k3s: any pod
+-    pod-security.kubernetes.io/enforce: restricted
++    pod-security.kubernetes.io/enforce: restrcted
+@ REGISTRIES k3s: settings that K3s cannot read
++: [
+@ REGISTRIES secrets: a password of K3s
++configs: {"a.example.com": {auth: {username: a, password: b}}}
+@ NAMESPACE secrets: a Secret that K3s applies
++---
++apiVersion: v1
++kind: Secret
++metadata: {name: a, namespace: models}
++stringData: {a: b}
 @ QUOTA k3s: another namespace
 -  namespace: "models"
 +  namespace: "model"
@@ -774,6 +789,15 @@ def test_a_rule_finds_what_is_gone(rule: str, gone: str, also: set[str]) -> None
     kept = {path: data for path, data in settled().files.items() if not path.startswith(gone)}
     change = ChangeSet(settled().commit, dict.fromkeys(settled().files.keys() - kept.keys()), "go")
     assert {one.rule for one in findings(settled().land(change))} == {rule, *also}
+
+
+@pytest.mark.parametrize("path", [KUSTOMIZATION, PROFILE])
+@pytest.mark.parametrize("data", [b"", b"# nothing\n"])
+def test_an_empty_kustomization_is_found(path: str, data: bytes) -> None:
+    found = [one for one in findings(settled().put(path, data)) if one.rule == "base"]
+    assert [(one.file, one.message) for one in found] == [
+        (path, "the kustomization is empty, which does not build")
+    ]
 
 
 def test_a_patch_that_is_named_as_a_resource_must_be_called_a_manifest() -> None:
