@@ -22,7 +22,7 @@ from reconciler import loop
 from reconciler.measure import Answer, MetricsUnavailable, Series
 from reconciler.outlook import Memory, Query
 from reconciler.wiring import BareRemote
-from tests.builders import ADA, EDGE, MODEL, Files, Intent, Origin, View, replaced
+from tests.builders import ADA, EDGE, HARDWARE, MODEL, Files, Intent, Origin, View, replaced
 from tidegate.demo.selector import Selector, parse
 
 MINUTE = timedelta(minutes=1)
@@ -42,6 +42,45 @@ def quick(files: Mapping[str, bytes]) -> Files:
         "soak: 2h ",
         "soak: 1h ",
     )
+
+
+BASE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: defect-detector
+spec:
+  selector:
+    matchLabels: {app: defect-detector}
+  template:
+    metadata:
+      labels: {app: defect-detector}
+    spec:
+      containers:
+      - name: model-server
+        image: model-server
+"""
+LIST = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [deployment.yaml]
+"""
+PROFILE = "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\n"
+
+
+def plain(files: Files) -> Files:
+    """Take a base of our own, so that release ids, and what is drawn by them, are always alike."""
+    under = f"models/{MODEL}"
+    kept = {
+        path: data
+        for path, data in files.items()
+        if not path.startswith((f"{under}/base/", f"{under}/profiles/"))
+    }
+    kept[f"{under}/base/deployment.yaml"] = BASE.encode()
+    kept[f"{under}/base/kustomization.yaml"] = LIST.encode()
+    for name in HARDWARE:
+        kept[f"{under}/profiles/{name}/kustomization.yaml"] = PROFILE.encode()
+    return kept
 
 
 @dataclass(frozen=True)

@@ -18,21 +18,22 @@ from generator.errors import InputError
 from generator.repository import Repository
 from reconciler.outlook import Query
 from tests.builders import CLOUD, EDGE, MODEL, NOW, Origin, baseline, fleet, pause, percent, promote
-from tests.metrics import HOUR, MINUTE, Bad, Plants, Scene, quick
+from tests.metrics import HOUR, MINUTE, Bad, Plants, Scene, plain, quick
 from tidegate.cli import run
 from tidegate.statuses import GLYPHS, statuses, tree
 
 START = NOW + 26 * HOUR
 SEEN = START + 10 * MINUTE
 READY = SEEN + HOUR
-OLD, NEW = "v12-d4ceba71", "v13-55e97aef"
+OLD, NEW = "v12-c387ff92", "v13-8206a333"
 NAME = f"{EDGE}-{MODEL}-{NEW}-1"
 
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """v13 on 5 of 100 sites, seen and with its history frozen."""
-    scene = Scene(Origin.start(tmp_path_factory.mktemp("promoted"), quick(fleet(100))), Plants())
+    files = plain(quick(fleet(100)))
+    scene = Scene(Origin.start(tmp_path_factory.mktemp("promoted"), files), Plants())
     scene.do(baseline(12), NOW)
     scene.do(promote(13), START)
     assert scene.tick(SEEN).commit
@@ -128,13 +129,13 @@ def overdue(scene: Scene) -> None:
 
 
 FIVE = """\
-├── releases canary v13-55e97aef   5 sites: 5 serving, 0 silent
-│            stable v12-d4ceba71   95 sites: 95 serving, 0 silent
+├── releases canary v13-8206a333   5 sites: 5 serving, 0 silent
+│            stable v12-c387ff92   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 """
 UNKNOWN = """\
-├── releases canary v13-55e97aef   5 sites
-│            stable v12-d4ceba71   95 sites
+├── releases canary v13-8206a333   5 sites
+│            stable v12-c387ff92   95 sites
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 """
 GOOD = """\
@@ -175,8 +176,8 @@ defect-detector edge-k3s: 5% -> 10% (5 -> 10 of 100 sites)""",
         "Holding",
         """\
 ◷ edge-k3s/defect-detector   Holding   step 3/5, 25% for 0 min
-├── releases canary v13-55e97aef   25 sites: 5 serving, 20 not yet, 0 silent
-│            stable v12-d4ceba71   75 sites: 75 serving, 0 silent
+├── releases canary v13-8206a333   25 sites: 5 serving, 20 not yet, 0 silent
+│            stable v12-c387ff92   75 sites: 75 serving, 0 silent
 ├── steps    ● 5%  ● 10%  ◐ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:20:00Z
 │            errors: Undecided, 102 bad of 5100, 102.0 expected (1.00x), E_bad 0.24, E_ok 1e+02
@@ -192,8 +193,8 @@ defect-detector edge-k3s: 5% -> 25% (5 -> 25 of 100 sites)""",
         "Holding",
         """\
 ◷ edge-k3s/defect-detector   Holding   step 1/5, 5% for 10 min
-├── releases canary v13-55e97aef   5 sites: 3 serving, 2 silent
-│            stable v12-d4ceba71   95 sites: 95 serving, 0 silent
+├── releases canary v13-8206a333   5 sites: 3 serving, 2 silent
+│            stable v12-c387ff92   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:20:00Z
 │            errors: Undecided, 78 bad of 3900, 78.0 expected (1.00x), E_bad 0.26, E_ok 6.2e+02
@@ -221,8 +222,8 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed, until 2026-11-24T10:10:00
         "Holding",
         """\
 ◷ edge-k3s/defect-detector   Holding   step 1/5, 5% for 40 min
-├── releases canary v13-55e97aef   5 sites: 3 serving, 2 silent
-│            stable v12-d4ceba71   95 sites: 95 serving, 0 silent
+├── releases canary v13-8206a333   5 sites: 3 serving, 2 silent
+│            stable v12-c387ff92   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:50:00Z
 │            errors: Undecided, 186 bad of 9300, 186.0 expected (1.00x), E_bad 0.21, E_ok 4.7e+06
@@ -272,7 +273,7 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed
         f"""\
 ▼ edge-k3s/defect-detector   Reverting   step 1/5, 5% for 20 min
 {FIVE}├── verdict  Breached, judged through 2026-11-21T10:30:00Z
-│            errors: Breached, 486 bad of 8100, 162.0 expected (3.00x), E_bad 5.5e+79, E_ok 5.8e-23
+│            errors: Breached, 485 bad of 8100, 162.0 expected (2.99x), E_bad 2.1e+79, E_ok 7e-23
 │            latency: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.22, E_ok 4.6e+05
 │            confidence: Healthy, 405 bad of 8100, 405.0 expected (1.00x), E_bad 0.18, E_ok 5.1e+05
 └── next     the reconciler will commit: \
@@ -284,7 +285,7 @@ defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0
         "Reverted",
         """\
 ✖ edge-k3s/defect-detector   Reverted
-├── releases stable v12-d4ceba71   100 sites
+├── releases stable v12-c387ff92   100 sites
 └── next     nothing climbs""",
     ),
     "at the top": State(
@@ -293,8 +294,8 @@ defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0
         "Progressing",
         """\
 ▲ edge-k3s/defect-detector   Progressing   step 5/5, 100% for 59 min
-├── releases canary v13-55e97aef   100 sites: 100 serving, 0 silent
-│            stable v12-d4ceba71   0 sites: 0 serving, 0 silent
+├── releases canary v13-8206a333   100 sites: 100 serving, 0 silent
+│            stable v12-c387ff92   0 sites: 0 serving, 0 silent
 ├── steps    ● 5%  ● 10%  ● 25%  ● 50%  ◐ 100%
 ├── verdict  Undecided, judged through 2026-11-21T11:00:00Z
 │            errors: Undecided, 5700 bad of 285000, E_bad 1, E_ok 1
@@ -309,7 +310,7 @@ until 2026-11-21T11:19:00Z""",
         "Completed",
         """\
 ✔ edge-k3s/defect-detector   Completed
-├── releases stable v13-55e97aef   100 sites
+├── releases stable v13-8206a333   100 sites
 └── next     nothing climbs""",
     ),
     "invalid": State(
