@@ -34,7 +34,7 @@ contracts: $(READY)-dev ## Check who may import whom
 	$(VENV)/bin/lint-imports --no-logo
 
 unit: $(READY)-dev ## Test the rooms, without any I/O
-	$(PY) -m pytest tests/unit -q -n auto $(ARGS)
+	$(PY) -m pytest tests/unit -q -n auto -m "not slow" $(ARGS)
 
 coverage: $(READY)-dev ## Show the branches of the rooms that no unit test takes
 	$(PY) -m coverage run -m pytest tests/unit -q

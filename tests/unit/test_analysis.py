@@ -24,6 +24,8 @@ from reconciler.recording import (
     parse,
 )
 
+pytestmark = pytest.mark.slow
+
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
 SITES = tuple(f"plant-{number:04d}" for number in range(100))
 USUAL = (100, 2)  # events and bad events of a site in a tick

@@ -10,6 +10,8 @@ from generator import layout
 from generator.lint import Severity, lint
 from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, expand, fleet, opened, promote
 
+pytestmark = pytest.mark.slow
+
 COPIES = {
     EDGE: {layout.base(MODEL): "base", layout.profiles(MODEL): "components"},
     CLOUD: {layout.chart(MODEL): "chart"},

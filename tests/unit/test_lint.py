@@ -54,6 +54,8 @@ from tests.builders import (
 )
 from tidegate.scaffolding import scaffold
 
+pytestmark = pytest.mark.slow
+
 ROLLOUT = layout.rollout(EDGE, MODEL)
 COHORT = layout.cohort(EDGE, MODEL)
 SHARD = layout.shard(EDGE, "s000")

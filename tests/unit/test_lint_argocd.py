@@ -23,6 +23,8 @@ from tests.builders import (
     plant,
 )
 
+pytestmark = pytest.mark.slow
+
 FLEET = f"argocd/fleet/{EDGE}/s000"
 PROJECT, SET = f"{FLEET}/project.yaml", f"{FLEET}/sets/{MODEL}.yaml"
 CLOUD_SET = f"argocd/fleet/{CLOUD}/s000/sets/{MODEL}.yaml"

@@ -15,6 +15,8 @@ from generator.lint import Finding, lint
 from generator.repository import Repository
 from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet, opened
 
+pytestmark = pytest.mark.slow
+
 BASE, PROFILES, CHART = layout.base(MODEL), layout.profiles(MODEL), layout.chart(MODEL)
 POD = f"{BASE}/deployment.yaml"
 KUSTOMIZATION = f"{BASE}/kustomization.yaml"

@@ -30,6 +30,8 @@ from tests.builders import (
     remove_sites,
 )
 
+pytestmark = pytest.mark.slow
+
 FLUX, PULL = "flux", "argocd-pull"
 SITE, CLUSTER = "plant-0003", "cluster-1"
 SYNC = f"flux/{EDGE}/{SITE}/sync.yaml"
