@@ -72,5 +72,5 @@ $(READY)-demo: uv.lock .ci/install
 	@touch $@
 
 $(READY)-dev: uv.lock .ci/install
-	.ci/install demo dev
+	.ci/install demo dev cluster
 	@touch $@ $(READY)-demo
