@@ -18,15 +18,18 @@ from generator.intents.ledger import entry, with_entry
 from generator.intents.moves import Attached, complete, expand_pointers, revert, set_percent
 from generator.intents.words import Asked, title, trailers
 from generator.model.config import Rejection
+from generator.model.environment import Kind
 from generator.model.rollout import Rollout
 from generator.model.spans import write_span
 from generator.repository import Repository
-from reconciler import record
+from reconciler import cloud, record
+from reconciler.applied import Standing
 from reconciler.outlook import Memory, Outlook, Query, look
 from reconciler.policy import Advance, Decision, Hold, Revert
 
 BOT = Asked()
 MOST_EDITS = 50
+NOBODY_LOOKED: Mapping[str, Standing] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,25 @@ def run(
     query: Query,
     now: datetime,
     memory: Memory,
+    standings: Mapping[str, Standing] = NOBODY_LOOKED,
 ) -> Pass:
     """Look at one rollout and say what to commit.
 
     An invalid file holds this line and no other one.
+
+    Args:
+        repository: What stands in Git.
+        environment: Environment of the line.
+        model: Model of the line.
+        query: The metrics.
+        now: UTC.
+        memory: Cache from earlier passes.
+        standings: How each site stands to this very commit; empty where nobody looked. Only a
+            cloud rollout waits for it.
     """
     try:
-        return _run(repository, environment, model, query, now, memory)
+        found = _run(repository, environment, model, query, now, memory)
+        return _between(repository, found, standings)
     except InputError as error:
         problem = str(error).replace("\n", " | ")
         return Pass(environment, model, None, Hold("invalid", problem), None, problem)
@@ -92,6 +107,17 @@ def _run(
     if isinstance(outlook.decision, Advance):
         return replace(done, change=_advance(repository, outlook))
     return done
+
+
+def _between(repository: Repository, done: Pass, standings: Mapping[str, Standing]) -> Pass:
+    """Let a cloud rollout go on where objects and weights wait for each other."""
+    if done.change is not None or done.trouble:
+        return done
+    rollout = repository.rollout(done.environment, done.model)
+    if not rollout.canary or repository.environment(done.environment).kind is not Kind.CLOUD:
+        return done
+    move = cloud.next_move(repository, rollout, standings)
+    return replace(done, decision=move.decision, change=move.change) if move else done
 
 
 def _is_expanded(repository: Repository, environment: str, model: str, memory: Memory) -> bool:

@@ -38,11 +38,28 @@ class Conflict(Exception):  # noqa: N818 (an answer that the caller decides on)
 class Api:
     """One API server."""
 
-    def __init__(self, client: Any, urllib3: ModuleType) -> None:  # noqa: ANN401 (has no types)
-        """Take a client of the official library; `connect` makes one."""
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 (has no types)
+        urllib3: ModuleType,
+        *,
+        read_s: float = READ_S,
+        total_s: float = TOTAL_S,
+        body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        """Take a client of the official library; `connect` makes one.
+
+        Args:
+            client: The client.
+            urllib3: The library that it speaks through.
+            read_s: Seconds between two packets of an answer.
+            total_s: Seconds for the body of an answer.
+            body_bytes: Most bytes of one.
+        """
         self._client = client
         self._urllib3 = urllib3
-        self._timeout = urllib3.Timeout(connect=CONNECT_S, read=READ_S)
+        self._timeout = urllib3.Timeout(connect=CONNECT_S, read=read_s)
+        self._total_s, self._body_bytes = total_s, body_bytes
 
     @property
     def endpoint(self) -> str:
@@ -173,15 +190,17 @@ class Api:
 
     def _read(self, reply: Any) -> bytes:  # noqa: ANN401 (has no types)
         """Read a body to its end, in bounded time; the time-out of a socket is for one packet."""
-        stop, parts, size = time.monotonic() + TOTAL_S, [], 0
+        stop, parts, size = time.monotonic() + self._total_s, [], 0
+        # One packet at a time, where the library can; else a trickle would be waited for.
+        read = getattr(reply, "read1", reply.read)
         whole = False
         try:
-            for part in reply.stream(2**16, decode_content=True):
+            while part := read(2**16, decode_content=True):
                 parts.append(part)
                 size += len(part)
-                if size > MAX_BODY_BYTES or time.monotonic() > stop:
-                    text = f"the answer is longer than {MAX_BODY_BYTES >> 20} MiB or {TOTAL_S:g} s"
-                    raise self._error(text)
+                if size > self._body_bytes or time.monotonic() > stop:
+                    most = f"{self._body_bytes} bytes or {self._total_s:g} s"
+                    raise self._error(f"the answer is longer than {most}")
             whole = True
         finally:
             reply.release_conn() if whole else reply.close()
