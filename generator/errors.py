@@ -1,8 +1,12 @@
 """Say who has to act: the exception tree and the exit codes of the command line."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+
+# User and password end at the last "@" of the host; a password may hold a bare slash.
+_USER = re.compile(r"(?<=://)(?:[^\s/'\"]*|[^\s/'\"]*:[^\s'\"]*)@")
 
 
 class ExitCode(IntEnum):
@@ -89,3 +93,8 @@ class RemoteError(TidegateError):
 
 class ConflictError(TidegateError):
     """Somebody else acted first; decide again from the start."""
+
+
+def redact(text: str) -> str:
+    """Take the credentials out of every URL of a text."""
+    return _USER.sub("", text)

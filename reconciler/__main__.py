@@ -1,7 +1,18 @@
 """`python -m reconciler`: the loop alone, for a container; it knows no command line library.
 
-Environment: TIDEGATE_REPO (URL), TIDEGATE_STATE_DIR, TIDEGATE_EVERY_SECONDS,
-TIDEGATE_ALLOW_ORIGINS (separated by blanks), TIDEGATE_TOKEN_FILES (ORIGIN=FILE, likewise).
+The environment says what the options do not:
+
+    TIDEGATE_REPO            URL of the fleet repository (--repo)
+    TIDEGATE_LISTEN          HOST:PORT for /healthz, /readyz and /metrics; a port alone is on
+                             loopback; nothing listens without it (--listen)
+    TIDEGATE_EVERY_SECONDS   from the start of a pass to the start of the next; 60
+    TIDEGATE_STATE_DIR       where the bare clone is kept; it may be deleted at any time
+    TIDEGATE_ALLOW_ORIGINS   metrics APIs that Git may name, separated by blanks
+    TIDEGATE_TOKEN_FILES     ORIGIN=FILE with a bearer token for it, separated by blanks
+
+Git finds its credentials as it always does (HOME, GIT_CONFIG_GLOBAL, GIT_ASKPASS, GIT_SSH_COMMAND).
+Standard output is the log, one JSON object a line. With --once it makes one pass and ends: 0 all
+went well, 1 it did not, 6 somebody else was faster every time, 70 a bug.
 """
 
 import argparse
@@ -9,27 +20,37 @@ import hashlib
 import os
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from generator.errors import InputError, TidegateError
 from generator.gitrepo.bare import Bare
+from reconciler.exporter import Exporter, serve
 from reconciler.loop import Loop
 from reconciler.wiring import BareRemote, Origins, calm_collector, origin_of
 
 
 def main() -> int:
-    """Run until a signal; 1 when the configuration is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m reconciler", description=__doc__)
-    parser.add_argument("--repo", default=os.environ.get("TIDEGATE_REPO", ""))
+    """Run until a signal, or once; 1 when the configuration is wrong."""
+    described = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "python -m reconciler", None, __doc__, formatter_class=described
+    )
+    parser.add_argument("--repo", default=os.environ.get("TIDEGATE_REPO", ""), metavar="URL")
+    parser.add_argument("--once", action="store_true", help="one pass, then stop")
+    listen = os.environ.get("TIDEGATE_LISTEN", "")
+    parser.add_argument("--listen", default=listen, metavar="HOST:PORT", help="answer probes there")
     told = parser.parse_args()
     try:
         loop = _wire(told.repo)
+        if told.listen and not told.once:
+            loop.watch = exporter = Exporter(loop.every_s, datetime.now(UTC))
+            loop.say(f"listens on {serve(exporter, told.listen)}")
     except TidegateError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 (the only output before the log)
         return 1
     calm_collector()
-    loop.run()
-    return 0
+    return loop.run(once=told.once)
 
 
 def _wire(repo: str) -> Loop:
@@ -37,19 +58,36 @@ def _wire(repo: str) -> Loop:
         raise InputError("no repository is named", hint="--repo URL or TIDEGATE_REPO")
     folder = os.environ.get("TIDEGATE_STATE_DIR") or tempfile.mkdtemp(prefix="tidegate-")
     name = hashlib.sha256(repo.encode()).hexdigest()[:16]
-    every_s = float(os.environ.get("TIDEGATE_EVERY_SECONDS", "60"))
     remote = BareRemote(Bare(Path(folder) / f"{name}.git", repo))
-    loopback = repo.startswith(("file://", "/"))
-    return Loop(remote, Origins(_allowed(), loopback).connect, every_s, _log)
+    allowed = _allowed()
+    origins = Origins(allowed, loopback=repo.startswith(("file://", "/")))
+    secrets = [token for token in allowed.values() if token]
+    return Loop(remote, origins.connect, _every(), _log, secrets=secrets)
+
+
+def _every() -> float:
+    text = os.environ.get("TIDEGATE_EVERY_SECONDS", "60")
+    if not (text.isascii() and text.isdecimal() and int(text) > 0):
+        raise InputError(f"TIDEGATE_EVERY_SECONDS={text!r}: write whole seconds, such as 60")
+    return float(text)
 
 
 def _allowed() -> dict[str, str]:
     texts = os.environ.get("TIDEGATE_ALLOW_ORIGINS", "").split()
     allowed = dict.fromkeys((origin_of(text) for text in texts), "")
     for pair in os.environ.get("TIDEGATE_TOKEN_FILES", "").split():
-        origin, _, file = pair.rpartition("=")
-        allowed[origin_of(origin)] = Path(file).read_text().strip()
+        origin, equals, file = pair.rpartition("=")
+        if not equals:
+            raise InputError("TIDEGATE_TOKEN_FILES: write ORIGIN=FILE, separated by blanks")
+        allowed[origin_of(origin)] = _token(file)
     return allowed
+
+
+def _token(file: str) -> str:
+    try:
+        return Path(file).read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError("the token cannot be read", file=file) from error
 
 
 def _log(line: str) -> None:

@@ -3,38 +3,49 @@
 One pass fetches the branch, looks at every rollout, and lands at most one commit per rollout.
 A push that lost the race is decided again from the start on the new head; the old decision is
 never pushed again. A kill at any moment leaves the remote at one commit or the next one.
+
+A signal ends the pass where it stands, also in the middle of a question that nobody answers; only
+a landing that has begun is finished and logged first.
 """
 
-import json
 import random
 import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from generator.changes import ChangeSet, Committed, Outcome, Refused, Stale
-from generator.errors import InputError, RemoteError, TidegateError
+from generator.changes import Committed, Refused, Stale
+from generator.errors import ExitCode, InputError, RemoteError, TidegateError
 from generator.repository import Repository
+from reconciler.guard import Guard, Remote, Stopped
+from reconciler.journal import entry
 from reconciler.outlook import Memory, Query
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
+from reconciler.telemetry import say_decision as name_decision
 from reconciler.tick import Pass, run
 
 TRIES = 5
 LONGEST_JITTER_S = 1.0
 
 
-class Remote(Protocol):
-    """The branch on the remote."""
+class Watch(Protocol):
+    """Whoever wants to know how the loop does; never makes it wait, never fails."""
 
-    def repository(self) -> Repository:
-        """Fetch the branch and open its head."""
+    def alive(self) -> None:
+        """Note that the loop goes on."""
 
-    def land(self, change: ChangeSet, now: datetime) -> Outcome:
-        """Push one commit as a fast-forward and read the branch back."""
+    def observe(
+        self, repository: Repository, done: Sequence["Done"], now: datetime, spent_s: float
+    ) -> None:
+        """Take in a whole pass: the newest head, each rollout, when it ended, its length."""
+
+    def failed(self, error: Exception, spent_s: float) -> None:
+        """Take in a pass that ended too early."""
 
 
 Connect = Callable[[str], Query]
@@ -102,8 +113,14 @@ def once(
         RemoteError: The remote does not answer.
         InputError: The remote is no fleet repository.
     """
+    return tuple(each(remote, connect, now, memory, sleep))
+
+
+def each(
+    remote: Remote, connect: Connect, now: datetime, memory: Memory, sleep: Sleep
+) -> Iterator[Done]:
+    """Make one pass as `once` does, and tell what became of a rollout before the next one."""
     repository = remote.repository()
-    done: list[Done] = []
     for environment, model in repository.rollouts():
         try:
             one = _line(remote, repository, (environment, model), connect, now, memory, sleep)
@@ -112,10 +129,9 @@ def once(
         except Exception as error:  # noqa: BLE001 (a bug in one line must not stop a revert in another)
             text = f"this is a bug in tidegate: {type(error).__name__}: {error}"
             one = Done(Pass(environment, model), trouble=text, bug=error)
-        done.append(one)
+        yield one
         if one.commit or one.lost:
             repository = remote.repository()
-    return tuple(done)
 
 
 def _line(
@@ -157,9 +173,29 @@ def _query(repository: Repository, environment: str, connect: Connect) -> Query:
     return ask  # type: ignore[return-value]  # the same signature
 
 
+def exit_code(done: Sequence[Done]) -> ExitCode:
+    """Give the code of the worst trouble; a bug in one rollout spared the others."""
+    if any(one.bug for one in done):
+        return ExitCode.BUG
+    if any(one.lost for one in done):
+        return ExitCode.LOST_RACE
+    return ExitCode.INPUT if any(one.trouble for one in done) else ExitCode.DONE
+
+
 @dataclass
 class Loop:
-    """Pass after pass until a signal; one JSON line on the log for each outcome."""
+    """Pass after pass until a signal; one JSON line on the log for each outcome.
+
+    Attributes:
+        remote: The branch.
+        connect: Opens the metrics API that an environment names, or refuses.
+        every_s: Seconds from the start of a pass to the start of the next.
+        log: Takes one line.
+        memory: Cache from earlier passes.
+        stopped: Set when no further pass should begin.
+        watch: Is told how it goes.
+        secrets: What must never reach the log.
+    """
 
     remote: Remote
     connect: Connect
@@ -167,32 +203,95 @@ class Loop:
     log: Callable[[str], None]
     memory: Memory = field(default_factory=Memory)
     stopped: threading.Event = field(default_factory=threading.Event)
+    watch: Watch | None = None
+    secrets: Sequence[str] = ()
+    _guard: Guard = field(init=False)
+    _began: float = field(default_factory=time.monotonic, init=False)
+    _code: int = field(default=ExitCode.DONE, init=False)
 
-    def run(self) -> None:
-        """Run until SIGTERM or SIGINT; a pass that has begun is finished."""
+    def __post_init__(self) -> None:
+        """Stand between the signals and the remote."""
+        self._guard = Guard(self.remote)
+
+    def run(self, *, once: bool = False) -> int:
+        """Run until SIGTERM or SIGINT, or for one pass; a landing that has begun is finished.
+
+        Returns:
+            The exit code: 0 after a signal, else that of the one pass.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.stopped.set())
-        while not self.stopped.is_set():
-            began = time.monotonic()
-            for entry in self._pass(datetime.now(UTC)):
-                self.log(entry)
-            spent = time.monotonic() - began
-            self.stopped.wait(max(1.0, self.every_s - spent) * random.uniform(0.9, 1.1))  # noqa: S311 (jitter, not a secret)
+            signal.signal(number, lambda *_: self._guard.stop())
+        try:
+            while not self.stopped.is_set():
+                code = self._turn()
+                if once:
+                    return code
+                self._wait()
+        except Stopped:
+            self.stopped.set()
+        self.say("stopped by a signal")
+        return ExitCode.DONE
+
+    def say(self, text: str) -> None:
+        """Write a line about the loop itself."""
+        self.log(self._entry(datetime.now(UTC), "info", text=text))
+
+    def _turn(self) -> int:
+        self._began, self._code = time.monotonic(), ExitCode.INPUT
+        for line in self._pass(datetime.now(UTC)):
+            self._guard.hold()
+            self.log(line)
+            self._guard.let_go()
+        return self._code
+
+    def _wait(self) -> None:
+        spent = time.monotonic() - self._began
+        self.stopped.wait(max(1.0, self.every_s - spent) * random.uniform(0.9, 1.1))  # noqa: S311 (jitter, not a secret)
 
     def _pass(self, now: datetime) -> Iterator[str]:
+        done: list[Done] = []
         try:
-            done = once(self.remote, self.connect, now, self.memory, self.stopped.wait)
-        except (RemoteError, InputError) as error:
-            yield _entry(now, "error", trouble=str(error))
-            return
-        for one in done:
-            level = "error" if one.trouble else "info"
-            trace = "".join(traceback.format_exception(one.bug)) if one.bug else ""
-            yield _entry(
-                now, level, text=one.say(), commit=one.commit, trouble=one.trouble, trace=trace
-            )
+            for one in each(self._guard, self.connect, now, self.memory, self.stopped.wait):
+                done.append(one)
+                if self.watch:
+                    self.watch.alive()
+                yield self._say(one, now)
+            self._code = exit_code(done)
+            self._observe(done)
+        except Exception as error:  # noqa: BLE001 (the next pass may go well again)
+            if self.watch:
+                with suppress(Exception):  # what watches must never keep a revert back
+                    self.watch.failed(error, time.monotonic() - self._began)
+            yield self._failed(error, now)
 
+    def _observe(self, done: Sequence[Done]) -> None:
+        if self.watch and self._guard.newest:
+            spent_s = time.monotonic() - self._began
+            self.watch.observe(self._guard.newest, done, datetime.now(UTC), spent_s)
 
-def _entry(now: datetime, level: str, **words: str) -> str:
-    kept = {key: value for key, value in words.items() if value}
-    return json.dumps({"at": now.isoformat(), "level": level} | kept)
+    def _failed(self, error: Exception, now: datetime) -> str:
+        if isinstance(error, RemoteError | InputError):
+            return self._entry(now, "error", trouble=str(error))
+        self._code = ExitCode.BUG
+        text = f"this is a bug in tidegate: {type(error).__name__}: {error}"
+        trace = "".join(traceback.format_exception(error))
+        return self._entry(now, "error", trouble=text, trace=trace)
+
+    def _say(self, one: Done, now: datetime) -> str:
+        decision, code = name_decision(one.passed.decision) if one.passed.decision else ("", "")
+        trace = "".join(traceback.format_exception(one.bug)) if one.bug else ""
+        return self._entry(
+            now,
+            "error" if one.trouble else "info",
+            environment=one.passed.environment,
+            model=one.passed.model,
+            text=one.say(),
+            commit=one.commit,
+            trouble=one.trouble,
+            decision=decision,
+            code=code,
+            trace=trace,
+        )
+
+    def _entry(self, now: datetime, level: str, **words: str) -> str:
+        return entry(now, level, words, self.secrets)

@@ -5,10 +5,10 @@ from datetime import datetime
 from pathlib import Path
 
 from generator.changes import ChangeSet, Committed, Outcome, Refused, Stale
-from generator.errors import InputError, RemoteError
+from generator.errors import InputError, RemoteError, redact
 from generator.gitrepo.alone import alone
 from generator.gitrepo.commit import Person, build, person_of
-from generator.gitrepo.process import Git, check_branch, check_remote, last_line, redact, refusal
+from generator.gitrepo.process import Git, check_branch, check_remote, last_line, refusal
 from generator.gitrepo.snapshot import Snapshot
 
 # What a server says when two pushes meet; the reference may not show the other one yet.

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from generator.changes import one_line
-from generator.errors import InputError, RemoteError
+from generator.errors import InputError, RemoteError, redact
 
 TIMEOUT_S = 120
 GRACE_S = 2  # for Git to take its lock files away
@@ -56,8 +56,6 @@ _CACHE_OPTIONS = ("-c", "core.fsync=none", "-c", "pack.window=0")
 # does not give it back to the kernel each time: half the time of a commit of 10,000 files.
 _MALLOC = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_TOP_PAD_": "16777216"}
 _HELPER = re.compile(r"[\w+.-]*::", re.ASCII)
-# User and password end at the last "@" of the host; a password may hold a bare slash.
-_USER = re.compile(r"(?<=://)(?:[^\s/'\"]*|[^\s/'\"]*:[^\s'\"]*)@")
 
 
 class Git:
@@ -155,11 +153,6 @@ def check_branch(name: str) -> str:
     if not (good and plain.isalnum() and name.isascii() and len(name) < 200):
         raise InputError(f"{name!r} is not a branch name")
     return name
-
-
-def redact(text: str) -> str:
-    """Take the credentials out of every URL of a text."""
-    return _USER.sub("", text)
 
 
 def _environment() -> Mapping[str, str]:

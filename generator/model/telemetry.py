@@ -61,13 +61,17 @@ ROLLOUT_PERCENT = "tidegate_rollout_percent"
 """Percent 0..100 on the canary, per {environment, model}; 0 where nothing climbs."""
 
 ROLLOUT_STEP = "tidegate_rollout_step_timestamp_seconds"
-"""Commit time of the step, seconds since the epoch, per {environment, model}; only while climbing.
+"""Start of the step, seconds since the epoch, per {environment, model}; only while climbing.
 
-Climbing means phase Progressing with a canary: a paused rollout waits for a person, not for this.
+That is its commit time, or, of a step that a person took, when the reconciler saw it. Climbing
+means phase Progressing with a canary: a paused rollout waits for a person, not for this.
 """
 
 ROLLOUT_DEADLINE = "tidegate_rollout_deadline_timestamp_seconds"
-"""End of the longest wait of the step, per {environment, model}; only while climbing."""
+"""End of the longest wait of the step, per {environment, model}; only while climbing.
+
+Left out while the step waits for nothing but its soak, or a person: policy calls neither overdue.
+"""
 
 VERDICT = "tidegate_verdict_info"
 """1 per {environment, model, verdict}: the verdict of the last tick; only while a canary is out.
@@ -90,6 +94,40 @@ SITE_APPLIED = "tidegate_site_applied_info"
 Exported only where exactly one release is applied and healthy; nothing at all in pull mode, where
 nobody can know it.
 """
+
+# ------------------------------------------------------------------ how the reconciler itself does
+
+DECISION = "tidegate_decision_info"
+"""1 per {environment, model, decision, code}: the decision of the last tick; only while climbing.
+
+`decision` is Advance, Hold, Revert or Escalate; `code` is why it holds or reverts, else "".
+"""
+
+COMMITS = "tidegate_commits_total"
+"""Counter of commits that landed, per {environment, model, kind}.
+
+`kind` is that of the evidence in the commit (history, seen, advance, complete, revert), or expand.
+"""
+
+TROUBLES = "tidegate_troubles_total"
+"""Counter of ticks of one rollout that went wrong, per {environment, model, cause}.
+
+`cause` is metrics (Prometheus gave no usable answer), remote (Git did not answer), refused (the
+push was), lost (somebody else was faster every time), invalid (a file in Git) or bug.
+"""
+
+PASSES = "tidegate_passes_total"
+"""Counter of passes over the repository, per {outcome}.
+
+`outcome` is whole, or why it ended too early: remote (Git did not answer), input (no fleet
+repository, or no such branch) or bug.
+"""
+
+DURATION = "tidegate_pass_duration_seconds"
+"""Histogram of the length of passes in seconds, of those that failed, too."""
+
+STARTED = "process_start_time_seconds"
+"""When the reconciler started, seconds since the epoch; its counters begin there at 0."""
 
 # ------------------------------------------------------------------ who writes which label
 

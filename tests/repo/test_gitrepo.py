@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from generator.changes import ChangeSet, Committed, Outcome, Refused, Stale
-from generator.errors import InputError, RemoteError
+from generator.errors import InputError, RemoteError, redact
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.commit import Person, build, person_of
-from generator.gitrepo.process import Git, check_branch, check_remote, last_line, redact, refusal
+from generator.gitrepo.process import Git, check_branch, check_remote, last_line, refusal
 from generator.gitrepo.snapshot import Snapshot
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)

@@ -30,6 +30,13 @@ from tidegate.place import bare_clone, is_local, read_now
     help="Bearer token for one origin.",
 )
 @click.option(
+    "--listen",
+    default="",
+    envvar="TIDEGATE_LISTEN",
+    metavar="HOST:PORT",
+    help="Answer /healthz, /readyz, /metrics there; a port alone is on loopback.",
+)
+@click.option(
     "--state-dir",
     default=Path(click.get_app_dir("tidegate")),
     type=click.Path(path_type=Path),
@@ -45,6 +52,7 @@ def reconcile(
     every: float,
     origins: tuple[str, ...],
     tokens: tuple[str, ...],
+    listen: str,
     state_dir: Path,
     as_json: bool,  # noqa: FBT001 (click passes it by name)
     exit_code: bool,  # noqa: FBT001 (click passes it by name)
@@ -73,7 +81,10 @@ def reconcile(
     remote = BareRemote(bare_clone(repo, state_dir))
     connect = Origins(allowed, is_local(repo)).connect
     if not once:
-        loop.Loop(remote, connect, every, click.echo).run()
+        secrets = [token for token in allowed.values() if token]
+        endless = loop.Loop(remote, connect, every, click.echo, secrets=secrets)
+        _listen(endless, listen)
+        endless.run()
         return
     done = loop.once(remote, connect, read_now(now), Memory())
     if as_json:
@@ -82,6 +93,16 @@ def reconcile(
         for one in done:
             click.echo(one.say())
     sys.exit(_code(done, told=exit_code))
+
+
+def _listen(endless: object, address: str) -> None:
+    from reconciler.exporter import Exporter, serve
+    from reconciler.loop import Loop
+
+    assert isinstance(endless, Loop)  # noqa: S101 (the type is only known lazily)
+    if address:
+        endless.watch = exporter = Exporter(endless.every_s, read_now(""))
+        endless.say(f"listens on {serve(exporter, address)}")
 
 
 def _token(text: str) -> tuple[str, str]:
@@ -131,17 +152,12 @@ def _code(done: object, *, told: bool) -> int:
 
 
 def _trouble(done: object) -> int:
-    """Give the code of the worst trouble, 0 for none; a bug in one line spared the others."""
-    from generator.errors import ExitCode
-    from reconciler.loop import Done
+    """Give the code of the worst trouble, 0 for none, and show every bug."""
+    from reconciler.loop import Done, exit_code
 
     assert isinstance(done, tuple)  # noqa: S101 (the type is only known lazily)
     passes: tuple[Done, ...] = done
     for one in passes:
         if one.bug:
             traceback.print_exception(one.bug)
-    if any(one.bug for one in passes):
-        return ExitCode.BUG
-    if any(one.lost for one in passes):
-        return ExitCode.LOST_RACE
-    return ExitCode.INPUT if any(one.trouble for one in passes) else ExitCode.DONE
+    return exit_code(passes)
