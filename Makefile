@@ -50,8 +50,8 @@ golden: $(READY)-dev ## Write the example repositories in environments/ again
 bench: $(READY)-dev ## Measure the figures of the README
 	@$(call when,tests/bench/__main__.py,$(PY) tests/bench $(ARGS),measure the figures of the README as ratios in one run)
 
-e2e: $(READY)-dev ## Test against real engines, where they are found
-	@$(call when,tests/e2e,$(PY) -m pytest tests/e2e $(ARGS),run against real Argo CD and Kubernetes API servers)
+e2e: $(READY)-dev ## Test against real engines, where they are found; REQUIRE=argocd,... insists
+	$(PY) -m pytest tests/e2e -o enable_assertion_pass_hook=true --require=$(REQUIRE) $(ARGS)
 
 package: $(READY)-dev ## Build the wheel and the sdist, and check them
 	rm -rf dist build

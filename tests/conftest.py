@@ -1,7 +1,6 @@
 """Keep tests apart from the machine: rooms stay pure, Git sees no settings, engines are found."""
 
 import os
-import shutil
 import sys
 import time
 import tomllib
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from tests.engines import find
 
 # Speed is what `make bench` measures; a busy machine must not fail a property.
 settings.register_profile("tidegate", deadline=None)
@@ -115,27 +116,19 @@ def _is_engine(variable: str) -> bool:
     return variable.startswith("TIDEGATE_ENGINE")
 
 
-def _find(name: str) -> str | None:
-    """Look at TIDEGATE_ENGINE_<NAME>, then in TIDEGATE_ENGINES, then on PATH."""
-    named = os.environ.get(f"TIDEGATE_ENGINE_{name.upper()}")
-    if named:
-        return shutil.which(named)
-    return shutil.which(name, path=os.environ.get("TIDEGATE_ENGINES", "")) or shutil.which(name)
-
-
 @pytest.fixture(scope="session")
 def engine() -> Callable[[str], str]:
     """Give the path of a real engine by its name, or skip the test and say so."""
 
-    def find(name: str) -> str:
+    def give(name: str) -> str:
         assert name in ENGINES, f"add {name} to ENGINES, so that the summary names it if absent"
-        return _find(name) or pytest.skip(f"not run: {name} (not found)")
+        return find(name) or pytest.skip(f"not run: {name} (not found)")
 
-    return find
+    return give
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name every engine that was not there: a skipped engine is never silent."""
     for name in ENGINES:
-        if _find(name) is None:
+        if find(name) is None:
             terminalreporter.write_line(f"not run: {name} (not found)", yellow=True)

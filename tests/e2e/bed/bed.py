@@ -1,0 +1,257 @@
+"""Everything together: started when first asked for, ended when the test run ends."""
+
+import functools
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from tests.e2e.bed import certificates, fleet, gate, ports
+from tests.e2e.bed.argocd import NAMESPACE, ArgoCD
+from tests.e2e.bed.cluster import Cluster, Place, boot
+from tests.e2e.bed.fleet import Fleet, Registry
+from tests.e2e.bed.kube import ARGO, location
+from tests.e2e.bed.nodes import CRASHES, IMAGE, REFUSED
+from tests.e2e.bed.processes import Processes
+from tests.e2e.bed.prometheus import Prometheus
+from tests.e2e.bed.proxy import Proxy, Wire
+from tests.e2e.bed.sites import Sites
+from tests.e2e.bed.waiting import Patience
+
+T = TypeVar("T")
+# Versions 1 and 2 are good; what 3 and 4 do on the sites their images say.
+IMAGES: Mapping[int, str] = {1: IMAGE, 2: IMAGE, 3: CRASHES, 4: REFUSED}
+HUB, EDGE = "hub", "edge"
+SITE_NAMESPACE = "models"  # as environment.yaml says
+ROOT = "tidegate"
+SETTLED = "Synced Healthy Succeeded"
+_RELEASE = "tidegate.dev/release"
+
+
+@dataclass
+class Bed:
+    """Hub, sites, Argo CD and Prometheus; each lives from its first use to the end of the run.
+
+    Attributes:
+        folder: Private; holds everything, and the logs in `logs/`.
+        patience: Deadlines scaled by how fast this machine is: `bed.patience.until(...)`.
+    """
+
+    folder: Path
+    patience: Patience = field(default_factory=Patience)
+    fleets: dict[str, Fleet] = field(default_factory=dict)
+    gates: dict[str, Proxy] = field(default_factory=dict)
+    spent_s: dict[str, float] = field(default_factory=dict)
+
+    @functools.cached_property
+    def place(self) -> Place:
+        """Make what every engine needs."""
+        processes = Processes(self.folder / "logs", self.patience)
+        return Place(self.folder, processes, certificates.make(self.folder / "keys"), Wire())
+
+    @functools.cached_property
+    def clusters(self) -> Mapping[str, Cluster]:
+        """Start both API servers: the hub holds Argo CD's objects, the edge those of all sites."""
+        hub, edge = self._timed("kubernetes", lambda: boot(self.place, HUB, EDGE))
+        edge.start_workers()
+        return {HUB: hub, EDGE: edge}
+
+    @property
+    def hub(self) -> Cluster:
+        """Give the cluster of Argo CD."""
+        return self.clusters[HUB]
+
+    @property
+    def edge(self) -> Cluster:
+        """Give the cluster in whose namespaces the sites lie; see `gate`."""
+        return self.clusters[EDGE]
+
+    @functools.cached_property
+    def argocd(self) -> ArgoCD:
+        """Start Argo CD."""
+        made = ArgoCD(self.place, self.hub)
+        self._timed("argocd", made.start)
+        return made
+
+    @functools.cached_property
+    def registry(self) -> Registry:
+        """Make the model registry: see IMAGES."""
+        folder = self.folder / "mlflow"
+        return self._timed("registry", lambda: Registry.make(folder, IMAGES))
+
+    @functools.cached_property
+    def sites(self) -> Sites:
+        """Start the model servers' metrics."""
+        made = Sites(self.edge.kube)
+        made.start()
+        return made
+
+    @functools.cached_property
+    def prometheus(self) -> Prometheus:
+        """Start Prometheus."""
+        return self._timed("prometheus", lambda: Prometheus.start(self.place))
+
+    @functools.cached_property
+    def _upstream(self) -> gate.Upstream:
+        return self.edge.upstream()
+
+    @functools.cached_property
+    def _numbers(self) -> Iterator[int]:
+        return itertools.count()
+
+    @functools.cached_property
+    def _gate_port(self) -> int:
+        return ports.free()
+
+    # -------------------------------------------------------------- fleets
+
+    def fleet(
+        self,
+        sites: int,
+        settings: Mapping[str, str] | None = None,
+        kind: str = "edge-k3s",
+        *,
+        is_measured: bool = False,
+    ) -> Fleet:
+        """Make a fleet with its own repository, and a cluster for each site.
+
+        Args:
+            sites: How many.
+            settings: Text to replace in what `tidegate init` wrote, see `fleet.make`.
+            kind: Of its environment.
+            is_measured: Whether Prometheus scrapes its sites.
+        """
+        name = f"e{len(self.fleets) + 1}"
+        url = self.prometheus.url if is_measured else ""
+        folder = self.folder / "fleets" / name
+        made = fleet.make(name, folder, self.registry, sites, url, kind, settings)
+        self.fleets[name] = made
+        self.join(made, *made.sites)
+        if is_measured:
+            self.prometheus.scrape(name, self._targets(made))
+        return made
+
+    def join(self, fleet: Fleet, *sites: str) -> None:
+        """Give sites an address, and let Argo CD know them as clusters."""
+        known = {}
+        for site in sites:
+            number = next(self._numbers)
+            host = f"127.1.{number // 250}.{number % 250 + 1}"
+            names = gate.Names(SITE_NAMESPACE, fleet.namespace(site))
+            carry = gate.http(self._upstream, names)
+            way = Proxy(self.place.wire, carry, self._gate_port, host)
+            self.gates[fleet.cluster(site)] = way
+            known[fleet.cluster(site)] = f"http://{host}:{self._gate_port}"
+        self.argocd.register(known, fleet.name)
+
+    def gate(self, fleet: Fleet, site: str) -> Proxy:
+        """Give the way to one site: `.refuse()` cuts it, `.pass_()` brings it back."""
+        return self.gates[fleet.cluster(site)]
+
+    def proxies(self) -> tuple[Proxy, ...]:
+        """List every way that a test may have cut."""
+        own = [cluster.proxy for cluster in self.clusters.values()]
+        if "prometheus" in self.__dict__:
+            own.append(self.prometheus.proxy)
+        return (*own, *self.gates.values())
+
+    def deliver(self, fleet: Fleet) -> None:
+        """Do once what the platform engineer does: `kubectl apply -f argocd/root/`."""
+        for file in ("project", "root"):
+            self.hub.kube.apply(yaml.safe_load(fleet.read(f"argocd/root/{file}.yaml")))
+
+    def drop(self, fleet: Fleet) -> None:
+        """Take everything of a fleet away, so that the next one finds a clean bed."""
+        kube, name = self.hub.kube, fleet.name
+        kube.delete(location(ARGO, "Application", NAMESPACE, ROOT))
+        for kind in ("ApplicationSet", "Application", "AppProject"):
+            found = (one["metadata"]["name"] for one in kube.list(ARGO, kind, NAMESPACE))
+            for each in found:
+                if each.startswith((f"{name}.", f"{name}-")):
+                    kube.delete(location(ARGO, kind, NAMESPACE, each), policy="Orphan")
+        self.argocd.forget(name)
+        if "prometheus" in self.__dict__:
+            self.prometheus.scrape(name, [])
+        for site in fleet.sites:
+            self.gates.pop(fleet.cluster(site)).close()
+        self.edge.wait_gone([fleet.namespace(site) for site in fleet.sites])
+
+    def _targets(self, fleet: Fleet) -> list[Mapping[str, object]]:
+        namespaces = {site: fleet.namespace(site) for site in fleet.sites}
+        return self.sites.targets(namespaces, {"environment": fleet.name})
+
+    # -------------------------------------------------------------- what is really there
+
+    def states(self, fleet: Fleet) -> Mapping[str, str]:
+        """Say what Argo CD says of every site: sync, health and operation."""
+        return {site: _state(one) for site, one in self.argocd.applications(fleet.name).items()}
+
+    def held(self, fleet: Fleet) -> Mapping[str, str]:
+        """Say which release the Deployment of every site has *on its API server*."""
+        return self._releases("apps/v1", "Deployment", fleet)
+
+    def running(self, fleet: Fleet) -> Mapping[str, str]:
+        """Say which releases the *ready pods* of every site have, joined by `+`."""
+        named = {fleet.namespace(site): site for site in fleet.sites}
+        found = self.sites.serving(named)
+        return {named[own]: releases for own, releases in found.items() if releases}
+
+    def _releases(self, api: str, kind: str, fleet: Fleet) -> Mapping[str, str]:
+        named = {fleet.namespace(site): site for site in fleet.sites}
+        found: dict[str, set[str]] = {}
+        for one in self.edge.kube.list(api, kind, labels=_RELEASE):
+            who = one["metadata"]
+            if who["namespace"] in named:
+                site = named[who["namespace"]]
+                found.setdefault(site, set()).add(who["labels"][_RELEASE])
+        return {site: "+".join(sorted(releases)) for site, releases in found.items()}
+
+    def settle(self, fleet: Fleet, seconds: float = 60) -> float:
+        """Wait until every site has what Git says, for Argo CD and on its API server.
+
+        Returns:
+            Seconds that it took.
+        """
+        started, wanted = time.monotonic(), fleet.desired()
+
+        def look() -> bool:
+            states = self.states(fleet)
+            late = {site: states.get(site) for site in wanted if states.get(site) != SETTLED}
+            assert not late, f"{len(late)} of {len(wanted)} are not there yet: {late}"
+            assert self.held(fleet) == wanted
+            assert self.running(fleet) == wanted
+            return True
+
+        self.patience.until(look, seconds, f"{fleet.name} is as Git says")
+        return time.monotonic() - started
+
+    # -------------------------------------------------------------- the end
+
+    def close(self) -> None:
+        """End everything; the folder stays."""
+        made = self.__dict__
+        if "sites" in made:
+            made["sites"].stop()
+        if "place" in made:
+            made["place"].processes.stop()
+            made["place"].wire.close()
+
+    def _timed(self, what: str, work: Callable[[], T]) -> T:
+        started = time.monotonic()
+        found = work()
+        self.spent_s[what] = round(time.monotonic() - started, 1)
+        return found
+
+
+def _state(application: Mapping[str, Any]) -> str:
+    status = application.get("status", {})
+    parts = (
+        status.get("sync", {}).get("status", "-"),
+        status.get("health", {}).get("status", "-"),
+        status.get("operationState", {}).get("phase", "-"),
+    )
+    return " ".join(parts)

@@ -1,0 +1,65 @@
+"""What a run has shown: scenarios with times and assertions, engines with versions and memory."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass
+class Shown:
+    """One test of a scenario."""
+
+    scenario: str
+    test: str
+    outcome: str = ""
+    seconds: float = 0.0
+    assertions: int = 0
+
+
+@dataclass
+class Report:
+    """One run.
+
+    Attributes:
+        absent: Scenario to the engines that it lacks.
+        notes: What scenarios measured: name to value.
+    """
+
+    shown: dict[str, Shown] = field(default_factory=dict)
+    absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    memory_mib: Mapping[str, float] = field(default_factory=dict)
+    spent_s: Mapping[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    factor: float = 1.0
+
+    def lines(self) -> list[str]:
+        """Say it for people."""
+        found = [
+            f"{one.outcome:8} {one.seconds:6.1f} s  {one.assertions:3} assertions  "
+            f"{one.scenario}: {one.test}"
+            for one in self.shown.values()
+        ]
+        found += [f"{name} = {value}" for name, value in self.notes.items()]
+        if self.memory_mib:
+            told = ", ".join(f"{name} {mib:.0f}" for name, mib in self.memory_mib.items())
+            total = sum(self.memory_mib.values())
+            found.append(f"peak memory in MiB: {told}; together {total:.0f}")
+        if self.spent_s:
+            told = ", ".join(f"{name} {spent:g}" for name, spent in self.spent_s.items())
+            found.append(f"seconds to start: {told}; boot factor {self.factor:.2f}")
+        if self.versions:
+            found.append(", ".join(f"{name} {number}" for name, number in self.versions.items()))
+        return found + [
+            f"not shown: {name} (no {_and(gone)})" for name, gone in self.absent.items()
+        ]
+
+    def write(self, path: Path) -> None:
+        """Write it for programs."""
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def _and(names: tuple[str, ...]) -> str:
+    return ", ".join(names)

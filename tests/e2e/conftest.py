@@ -1,0 +1,160 @@
+"""The bed for all scenarios: started when first needed, with what is here, ended by itself.
+
+A scenario says what it is and what it needs: `@pytest.mark.scenario("a name", "argocd")`; the
+parts are those of `bed/engines.py`. A missing engine skips it and is named at the end; with
+`--require argocd,prometheus` it fails instead.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.bed import engines
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.fleet import Fleet, NewFleet
+from tests.e2e.bed.report import Report, Shown
+
+HERE = Path(__file__).parent
+LONGEST_S = 900
+REPORT = pytest.StashKey[Report]()
+BUILT_ON = {"argocd": ("kubernetes", "argocd")}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--require", default="", help="parts of the bed that must be there")
+    parser.addoption("--report", default="", help="file for what was shown, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "scenario(name, *parts): what is shown, and its engines")
+    config.stash[REPORT] = Report()
+
+
+def _parts(item: pytest.Item) -> tuple[str, ...]:
+    marker = item.get_closest_marker("scenario")
+    assert marker is not None, f"{item.nodeid} has no marker `scenario`"
+    told = (BUILT_ON.get(part, (part,)) for part in marker.args[1:])
+    return tuple(dict.fromkeys(part for parts in told for part in parts))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what lacks an engine, and remember it for the end."""
+    report = config.stash[REPORT]
+    required = {one.strip() for one in config.getoption("--require").split(",") if one.strip()}
+    unknown = required - engines.PARTS.keys()
+    if unknown:
+        raise pytest.UsageError(f"--require {', '.join(sorted(unknown))}: no such part")
+    for item in items:
+        if HERE not in item.path.parents:
+            continue
+        parts = _parts(item)
+        scenario = item.get_closest_marker("scenario").args[0]  # type: ignore[union-attr]
+        report.shown[item.nodeid] = Shown(scenario, item.name)
+        item.add_marker(pytest.mark.timeout(LONGEST_S))
+        absent = engines.missing(parts)
+        if absent and not required & set(parts):
+            report.shown.pop(item.nodeid)
+            report.absent[scenario] = absent
+            item.add_marker(pytest.mark.skip(reason=f"no {', '.join(absent)}"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    absent = engines.missing(_parts(item))
+    if absent and not item.get_closest_marker("skip"):
+        pytest.fail(f"required, but there is no {', '.join(absent)}", pytrace=False)
+
+
+# ------------------------------------------------------------------ the bed
+
+
+@pytest.fixture(scope="session")
+def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
+    """Give the bed; nothing of it runs before it is asked for."""
+    made = Bed(tmp_path_factory.mktemp("bed"))
+    report = request.config.stash[REPORT]
+    try:
+        yield made
+    finally:
+        if "place" in made.__dict__:
+            report.memory_mib = made.place.processes.memory()
+        report.spent_s, report.factor = made.spent_s, made.patience.factor
+        made.close()
+        if not request.session.testsfailed:
+            shutil.rmtree(made.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def argocd_bed(bed: Bed) -> Bed:
+    """Give the bed with Argo CD, hub and edge running."""
+    assert bed.argocd
+    return bed
+
+
+@pytest.fixture
+def new_fleet(argocd_bed: Bed) -> Iterator[NewFleet]:
+    """Make fleets, see `Bed.fleet`; each is taken away after the test, and every way is open."""
+    made: list[Fleet] = []
+
+    def make(*words: object, **named: object) -> Fleet:
+        made.append(argocd_bed.fleet(*words, **named))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for proxy in argocd_bed.proxies():
+        proxy.pass_()
+    for fleet in made:
+        argocd_bed.drop(fleet)
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str, object], None]:
+    """Put a measured value into the summary."""
+    report = request.config.stash[REPORT]
+
+    def put(name: str, value: object) -> None:
+        report.notes[name] = value
+
+    return put
+
+
+# ------------------------------------------------------------------ the summary
+
+
+def pytest_assertion_pass(item: pytest.Item, lineno: int, orig: str, expl: str) -> None:
+    """Count: a scenario that asserts nothing would show nothing."""
+    shown = item.config.stash[REPORT].shown.get(item.nodeid)
+    if shown is not None:
+        shown.assertions += 1
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    told = yield
+    shown = item.config.stash[REPORT].shown.get(item.nodeid)
+    if shown is not None:
+        shown.seconds += told.duration
+        if told.failed or (told.when == "call" and not shown.outcome):
+            shown.outcome = told.outcome
+    if told.failed and isinstance(bed := getattr(item, "funcargs", {}).get("bed"), Bed):
+        told.sections.append(("bed", f"logs: {bed.folder / 'logs'}"))
+    return told
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    report = config.stash[REPORT]
+    if not report.shown and not report.absent:
+        return
+    if any(one.outcome for one in report.shown.values()):
+        parts = [part for part in engines.PARTS if not engines.missing([part])]
+        report.versions = engines.versions(parts)
+    terminalreporter.section("what was shown")
+    for line in report.lines():
+        terminalreporter.write_line(line, yellow=line.startswith("not shown"))
+    if config.getoption("--report"):
+        report.write(Path(config.getoption("--report")))
