@@ -9,6 +9,10 @@ The environment says what the options do not:
     TIDEGATE_STATE_DIR       where the bare clone is kept; it may be deleted at any time
     TIDEGATE_ALLOW_ORIGINS   metrics APIs that Git may name, separated by blanks
     TIDEGATE_TOKEN_FILES     ORIGIN=FILE with a bearer token for it, separated by blanks
+    TIDEGATE_KUBECONFIG      kubeconfig of the hub, or in-cluster for the pod's own service account;
+                             without it nobody looks at Argo CD
+    TIDEGATE_ARGOCD_NAMESPACE  where Argo CD lives; argocd
+    TIDEGATE_LEASE           NAMESPACE/NAME of a Lease, so that of several reconcilers one works
 
 Git finds its credentials as it always does (HOME, GIT_CONFIG_GLOBAL, GIT_ASKPASS, GIT_SSH_COMMAND).
 Standard output is the log, one JSON object a line. With --once it makes one pass and ends: 0 all
@@ -25,9 +29,11 @@ from pathlib import Path
 
 from generator.errors import InputError, TidegateError
 from generator.gitrepo.bare import Bare
+from reconciler.cluster import Hub
 from reconciler.exporter import Exporter, serve
+from reconciler.following import Following
 from reconciler.loop import Loop
-from reconciler.wiring import BareRemote, Origins, calm_collector, origin_of
+from reconciler.wiring import BareRemote, Origins, calm_collector, hub_api, lease, origin_of
 
 
 def main() -> int:
@@ -62,7 +68,16 @@ def _wire(repo: str) -> Loop:
     allowed = _allowed()
     origins = Origins(allowed, loopback=repo.startswith(("file://", "/")))
     secrets = [token for token in allowed.values() if token]
-    return Loop(remote, origins.connect, _every(), _log, secrets=secrets)
+    loop = Loop(remote, origins.connect, _every(), _log, secrets=secrets)
+    kubeconfig = os.environ.get("TIDEGATE_KUBECONFIG", "")
+    place = os.environ.get("TIDEGATE_LEASE", "")
+    if kubeconfig:
+        api = hub_api(kubeconfig)
+        loop.follower = Following(Hub(api, os.environ.get("TIDEGATE_ARGOCD_NAMESPACE", "argocd")))
+        loop.lease = lease(api, place, loop.every_s) if place else None
+    elif place:
+        raise InputError("TIDEGATE_LEASE needs a cluster", hint="set TIDEGATE_KUBECONFIG, too")
+    return loop
 
 
 def _every() -> float:

@@ -4,9 +4,9 @@ What is kept between looks is a cache: a reconciler that starts anew sees the sa
 same. Trouble with the hub is said and never keeps a rollout from its revert.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from generator.errors import RemoteError
@@ -25,6 +25,8 @@ from reconciler.applied import (
 
 UNDER_WAY = (State.BEHIND, State.STUCK, State.MOVING, State.GAVE_UP)
 WAKE_EVERY_S = 180
+BUSY_FOR = timedelta(minutes=1)
+"""So long after the last change it is worth looking every few seconds."""
 NAMED = 5
 Row = tuple[str, str, str]
 
@@ -47,12 +49,14 @@ class View:
     """What was seen at one look.
 
     Attributes:
+        commit: What Git wanted.
         standings: Every wanted Application, by name.
         orphans: Applications with our labels' names that nothing in Git wants any more.
         nudged: What was touched.
         troubles: What could not be read or done.
     """
 
+    commit: str = ""
     standings: Mapping[str, Standing] = field(default_factory=dict)
     orphans: tuple[str, ...] = ()
     nudged: Nudges = field(default_factory=Nudges)
@@ -98,46 +102,71 @@ class Following:
 
     hub: Hub
     view: View = field(default_factory=View)
+    changed: datetime | None = None
     _wanted: Mapping[str, Wanted] = field(default_factory=dict)
     _contents: Contents | None = None
     _rows: dict[str, Row] = field(default_factory=dict)
     _read: dict[str, Application] = field(default_factory=dict)
 
     def look(self, repository: Repository, now: datetime) -> View:
-        """Compare every Application with Git, and nudge those that need it."""
-        if self._contents is None or self._contents.tree.commit != repository.tree.commit:
-            tree = repository.tree
-            self._contents = self._contents.moved(tree) if self._contents else Contents(tree)
-            self._wanted = wanted(repository)
-        try:
-            self._refresh(self.hub.rows())
-        except RemoteError as error:
-            # What was seen before says nothing about now.
-            self.view = View(troubles=(str(error),))
-            return self.view
-        standings = {
-            name: stand(one, self._read.get(name), self._contents)
-            for name, one in self._wanted.items()
-        }
-        orphans = self._orphans()
-        self.view = self._nudge(View(standings, orphans), now)
-        return self.view
+        """Compare every Application with Git, and nudge those that need it; never raises."""
+        tree = repository.tree
+        return self._keep(lambda: self._look(repository, now), tree.commit, now)
 
     def glance(self, now: datetime) -> View:
-        """Look again at what is on its way, and at nothing else."""
-        names = self.view.under_way
-        if not names or self._contents is None:
+        """Look again at what is on its way, and at nothing else; never raises."""
+        if not self.view.under_way:
             return self.view
+        return self._keep(lambda: self._glance(now), self.view.commit, now)
+
+    def line(
+        self, repository: Repository, environment: str, model: str, now: datetime
+    ) -> Mapping[str, Standing]:
+        """Give the standings of one rollout, as of this very commit."""
+        if self.view.commit != repository.tree.commit:
+            self.look(repository, now)
+        return self.view.line(environment, model)
+
+    def is_busy(self, now: datetime) -> bool:
+        """Say whether something is on its way that has moved a moment ago."""
+        if not self.view.under_way or self.changed is None:
+            return False
+        return now - self.changed < BUSY_FOR
+
+    def _keep(self, see: Callable[[], View], commit: str, now: datetime) -> View:
         try:
-            found = self.hub.read(names)
+            found = see()
         except RemoteError as error:
-            self.view = replace(self.view, troubles=(str(error),))
-            return self.view
+            # What was seen before says nothing about now.
+            found = View(commit, troubles=(str(error),))
+        except Exception as error:  # noqa: BLE001 (what watches must never keep a revert back)
+            text = f"this is a bug in tidegate: {type(error).__name__}: {error}"
+            found = View(commit, troubles=(text,))
+        if (found.commit, found.under_way) != (self.view.commit, self.view.under_way):
+            self.changed = now
+        self.view = found
+        return found
+
+    def _look(self, repository: Repository, now: datetime) -> View:
+        tree = repository.tree
+        if self._contents is None or self._contents.tree.commit != tree.commit:
+            self._contents = self._contents.moved(tree) if self._contents else Contents(tree)
+            self._wanted = wanted(repository)
+        self._refresh(self.hub.rows())
+        contents = self._contents
+        standings = {
+            name: stand(one, self._read.get(name), contents) for name, one in self._wanted.items()
+        }
+        return self._nudge(View(tree.commit, standings, self._orphans()), contents, now)
+
+    def _glance(self, now: datetime) -> View:
+        names, contents = self.view.under_way, self._contents
+        assert contents is not None  # noqa: S101 (nothing is under way before a look)
+        found = self.hub.read(names)
         self._read.update(found)
-        again = {name: stand(self._wanted[name], found.get(name), self._contents) for name in names}
+        again = {name: stand(self._wanted[name], found.get(name), contents) for name in names}
         standings = {**self.view.standings, **again}
-        self.view = self._nudge(replace(self.view, standings=standings), now)
-        return self.view
+        return self._nudge(replace(self.view, standings=standings, troubles=()), contents, now)
 
     def _refresh(self, rows: Mapping[str, Row]) -> None:
         """Read whole what a row does not tell; what is steady was read before."""
@@ -168,14 +197,13 @@ class Following:
         left = self._rows.keys() - self._wanted.keys()
         return tuple(sorted(name for name in left if any(name.startswith(h) for h in heads)))
 
-    def _nudge(self, view: View, now: datetime) -> View:
+    def _nudge(self, view: View, contents: Contents, now: datetime) -> View:
         wishes = nudge(view.standings, now)
         if not wishes:
-            return view
+            return replace(view, nudged=wishes)
         # Another value every few minutes: a set that could not act on one ignores it from then on.
-        assert self._contents is not None  # noqa: S101 (every caller has looked)
         period = int(now.timestamp()) // WAKE_EVERY_S
-        failed = self.hub.nudge(wishes, f"{self._contents.tree.commit[:12]}-{period}")
+        failed = self.hub.nudge(wishes, f"{contents.tree.commit[:12]}-{period}")
         troubles = tuple(f"{name}: {why}" for name, why in sorted(failed.items())[:NAMED])
         return replace(view, nudged=wishes, troubles=troubles)
 

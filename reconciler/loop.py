@@ -17,39 +17,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from generator.changes import Committed, Refused, Stale
 from generator.errors import ExitCode, InputError, RemoteError, TidegateError
 from generator.repository import Repository
+from reconciler.applied import disagreements
+from reconciler.following import View
 from reconciler.guard import Guard, Remote, Stopped
 from reconciler.journal import entry
 from reconciler.outlook import Memory, Query
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
+from reconciler.ports import Connect, Follower, Sleep, Turns, Watch
 from reconciler.telemetry import say_decision as name_decision
 from reconciler.tick import Pass, run
 
 TRIES = 5
+GLANCE_S = 1.0
+SETTLE_S = 30.0
+"""So long one pass alone (`--once`) helps Argo CD along after its commit."""
 LONGEST_JITTER_S = 1.0
-
-
-class Watch(Protocol):
-    """Whoever wants to know how the loop does; never makes it wait, never fails."""
-
-    def alive(self) -> None:
-        """Note that the loop goes on."""
-
-    def observe(
-        self, repository: Repository, done: Sequence["Done"], now: datetime, spent_s: float
-    ) -> None:
-        """Take in a whole pass: the newest head, each rollout, when it ended, its length."""
-
-    def failed(self, error: Exception, spent_s: float) -> None:
-        """Take in a pass that ended too early."""
-
-
-Connect = Callable[[str], Query]
-Sleep = Callable[[float], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +84,12 @@ def say_decision(decision: Decision | None) -> str:
 
 
 def once(
-    remote: Remote, connect: Connect, now: datetime, memory: Memory, sleep: Sleep = time.sleep
+    remote: Remote,
+    connect: Connect,
+    now: datetime,
+    memory: Memory,
+    sleep: Sleep = time.sleep,
+    follower: Follower | None = None,
 ) -> tuple[Done, ...]:
     """Make one pass over every rollout of the repository.
 
@@ -108,22 +99,31 @@ def once(
         now: UTC.
         memory: Cache from earlier passes.
         sleep: For the jitter after a lost race.
+        follower: Watches Argo CD; None where nobody does.
 
     Raises:
         RemoteError: The remote does not answer.
         InputError: The remote is no fleet repository.
     """
-    return tuple(each(remote, connect, now, memory, sleep))
+    return tuple(each(remote, connect, now, memory, sleep, follower))
 
 
 def each(
-    remote: Remote, connect: Connect, now: datetime, memory: Memory, sleep: Sleep
+    remote: Remote,
+    connect: Connect,
+    now: datetime,
+    memory: Memory,
+    sleep: Sleep,
+    follower: Follower | None = None,
 ) -> Iterator[Done]:
     """Make one pass as `once` does, and tell what became of a rollout before the next one."""
     repository = remote.repository()
+    if follower:
+        follower.look(repository, now)
     for environment, model in repository.rollouts():
         try:
-            one = _line(remote, repository, (environment, model), connect, now, memory, sleep)
+            line = environment, model
+            one = _line(remote, repository, line, connect, now, memory, sleep, follower)
         except TidegateError:
             raise
         except Exception as error:  # noqa: BLE001 (a bug in one line must not stop a revert in another)
@@ -132,6 +132,9 @@ def each(
         yield one
         if one.commit or one.lost:
             repository = remote.repository()
+            # At once: a revert should not wait for the metrics of the next rollout.
+            if follower:
+                follower.look(repository, now)
 
 
 def _line(
@@ -142,12 +145,14 @@ def _line(
     now: datetime,
     memory: Memory,
     sleep: Sleep,
+    follower: Follower | None,
 ) -> Done:
     environment, model = line
     passed = Pass(environment, model)
     for _ in range(TRIES):
         query = _query(repository, environment, connect)
-        passed = run(repository, environment, model, query, now, memory)
+        seen = follower.line(repository, environment, model, now) if follower else {}
+        passed = run(repository, environment, model, query, now, memory, seen)
         if passed.change is None:
             return Done(passed, trouble=passed.trouble)
         match remote.land(passed.change, now):
@@ -173,6 +178,22 @@ def _query(repository: Repository, environment: str, connect: Connect) -> Query:
     return ask  # type: ignore[return-value]  # the same signature
 
 
+def settle(follower: Follower, wait: Sleep, most_s: float, say: Callable[[View], object]) -> None:
+    """Look every second while Argo CD moves, for so long at most.
+
+    Args:
+        follower: Looks, and nudges.
+        wait: Waits for seconds; gives True when it should end.
+        most_s: Seconds.
+        say: Is told what was seen each time.
+    """
+    stop = time.monotonic() + most_s
+    while follower.is_busy(datetime.now(UTC)) and time.monotonic() < stop:
+        if wait(min(GLANCE_S, max(0.0, stop - time.monotonic()))):
+            return
+        say(follower.glance(datetime.now(UTC)))
+
+
 def exit_code(done: Sequence[Done]) -> ExitCode:
     """Give the code of the worst trouble; a bug in one rollout spared the others."""
     if any(one.bug for one in done):
@@ -194,6 +215,8 @@ class Loop:
         memory: Cache from earlier passes.
         stopped: Set when no further pass should begin.
         watch: Is told how it goes.
+        follower: Watches Argo CD; None where nobody does.
+        lease: Says who of several works; None where each does.
         secrets: What must never reach the log.
     """
 
@@ -204,10 +227,14 @@ class Loop:
     memory: Memory = field(default_factory=Memory)
     stopped: threading.Event = field(default_factory=threading.Event)
     watch: Watch | None = None
+    follower: Follower | None = None
+    lease: Turns | None = None
     secrets: Sequence[str] = ()
     _guard: Guard = field(init=False)
     _began: float = field(default_factory=time.monotonic, init=False)
     _code: int = field(default=ExitCode.DONE, init=False)
+    _said: tuple[str, ...] = field(default=(), init=False)
+    _holder: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
         """Stand between the signals and the remote."""
@@ -223,18 +250,41 @@ class Loop:
             signal.signal(number, lambda *_: self._guard.stop())
         try:
             while not self.stopped.is_set():
-                code = self._turn()
+                code = self._turn() if self._is_mine() else ExitCode.DONE
                 if once:
+                    self._settle(SETTLE_S)
                     return code
                 self._wait()
         except Stopped:
             self.stopped.set()
+        self._let_go()
         self.say("stopped by a signal")
         return ExitCode.DONE
 
     def say(self, text: str) -> None:
         """Write a line about the loop itself."""
         self.log(self._entry(datetime.now(UTC), "info", text=text))
+
+    def _is_mine(self) -> bool:
+        """Say whether it is this process's turn; trouble with the lease keeps nobody from work."""
+        if self.lease is None:
+            return True
+        try:
+            mine, holder = self.lease.is_mine(datetime.now(UTC))
+        except RemoteError as error:
+            self.log(self._entry(datetime.now(UTC), "error", trouble=str(error)))
+            return True
+        if holder != self._holder:
+            self._holder = holder
+            self.say("works" if mine else f"waits: {holder} holds the lease")
+        if self.watch:
+            self.watch.alive()
+        return mine
+
+    def _let_go(self) -> None:
+        if self.lease is not None:
+            with suppress(RemoteError):  # it runs out by itself
+                self.lease.release()
 
     def _turn(self) -> int:
         self._began, self._code = time.monotonic(), ExitCode.INPUT
@@ -246,17 +296,51 @@ class Loop:
 
     def _wait(self) -> None:
         spent = time.monotonic() - self._began
-        self.stopped.wait(max(1.0, self.every_s - spent) * random.uniform(0.9, 1.1))  # noqa: S311 (jitter, not a secret)
+        left = max(1.0, self.every_s - spent) * random.uniform(0.9, 1.1)  # noqa: S311 (jitter, not a secret)
+        self.stopped.wait(left - self._settle(left))
+
+    def _settle(self, most_s: float) -> float:
+        """Help Argo CD along for so long at most; give the time spent."""
+        began = time.monotonic()
+        if self.follower:
+            settle(self.follower, self.stopped.wait, most_s, self._say_view)
+        return min(most_s, time.monotonic() - began)
+
+    def _say_view(self, view: View) -> None:
+        """Log how the sites stand, where that has changed."""
+        said = (*view.say(), *view.troubles)
+        if said == self._said:
+            return
+        self._said = said
+        now = datetime.now(UTC)
+        for text in view.say():
+            self.log(self._entry(now, "info", text=text))
+        for text in view.troubles:
+            self.log(self._entry(now, "error", trouble=text))
+
+    def _say_disagreements(self, done: Sequence[Done], view: View) -> None:
+        for one in done:
+            outlook, passed = one.passed.outlook, one.passed
+            if outlook is None or not outlook.sights:
+                continue
+            serving = {site: sight.serving for site, sight in outlook.sights.items()}
+            for text in disagreements(view.line(passed.environment, passed.model), serving):
+                words = {"environment": passed.environment, "model": passed.model, "text": text}
+                self.log(self._entry(datetime.now(UTC), "warning", **words))
 
     def _pass(self, now: datetime) -> Iterator[str]:
         done: list[Done] = []
         try:
-            for one in each(self._guard, self.connect, now, self.memory, self.stopped.wait):
+            wait = self.stopped.wait
+            for one in each(self._guard, self.connect, now, self.memory, wait, self.follower):
                 done.append(one)
                 if self.watch:
                     self.watch.alive()
                 yield self._say(one, now)
             self._code = exit_code(done)
+            if self.follower:
+                self._say_view(self.follower.view)
+                self._say_disagreements(done, self.follower.view)
             self._observe(done)
         except Exception as error:  # noqa: BLE001 (the next pass may go well again)
             if self.watch:
@@ -267,7 +351,8 @@ class Loop:
     def _observe(self, done: Sequence[Done]) -> None:
         if self.watch and self._guard.newest:
             spent_s = time.monotonic() - self._began
-            self.watch.observe(self._guard.newest, done, datetime.now(UTC), spent_s)
+            applied = self.follower.view.applied if self.follower else {}
+            self.watch.observe(self._guard.newest, done, datetime.now(UTC), spent_s, applied)
 
     def _failed(self, error: Exception, now: datetime) -> str:
         if isinstance(error, RemoteError | InputError):

@@ -1,10 +1,14 @@
 """Wire the doors of the reconciler: the bare clone and the metrics APIs it may talk to."""
 
 import gc
+import os
 import random
+import secrets
+import socket
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from generator import layout
@@ -13,7 +17,10 @@ from generator.errors import InputError
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.commit import Person
 from generator.http import Http
+from generator.model.names import check_name
 from generator.repository import Repository
+from reconciler.cluster import Api, Lease
+from reconciler.cluster import connect as connect_cluster
 from reconciler.outlook import Query
 from reconciler.prometheus import Prometheus
 
@@ -88,6 +95,40 @@ class Origins:
 
 def _http(url: str, token: str) -> Http:
     return Http("Prometheus", url, jitter=random.random, token=token or None)
+
+
+IN_CLUSTER = "in-cluster"
+LEASE_S = 60.0  # least time that a silent holder keeps its turn
+
+
+def hub_api(kubeconfig: str, context: str = "") -> Api:
+    """Open the API server of the hub.
+
+    Args:
+        kubeconfig: A file, or `in-cluster` for the service account of the pod.
+        context: "" takes the file's own.
+
+    Raises:
+        InputError: There is no such configuration.
+    """
+    return connect_cluster(None if kubeconfig == IN_CLUSTER else Path(kubeconfig), context)
+
+
+def lease(api: Api, place: str, every_s: float) -> Lease:
+    """Name the Lease `namespace/name`; whoever is silent for three passes loses it.
+
+    Raises:
+        InputError: The place is not written so.
+    """
+    namespace, _, name = place.partition("/")
+    try:
+        check_name("namespace", namespace, 63)
+        check_name("lease", name, 63)
+    except ValueError as error:
+        hint = "write NAMESPACE/NAME"
+        raise InputError(f"the lease {place!r}: {error}", hint=hint) from None
+    holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return Lease(api, (namespace, name), holder, int(max(LEASE_S, 3 * every_s)))
 
 
 def calm_collector() -> None:

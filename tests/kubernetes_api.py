@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -190,10 +190,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         if path in self.held.trickle:
-            for one in data:
-                self.wfile.write(bytes([one]))
-                self.wfile.flush()
-                time.sleep(0.05)
+            with suppress(OSError):  # who asked has gone
+                for one in data:
+                    self.wfile.write(bytes([one]))
+                    self.wfile.flush()
+                    time.sleep(0.05)
             return
         self.wfile.write(data)
 

@@ -10,10 +10,10 @@ from generator.model.environment import Environment, Kind
 from generator.model.rollout import Phase, Rollout
 from generator.model.spans import say_span
 from generator.repository import Repository
-from reconciler.loop import Connect
 from reconciler.measure import Answer, MetricsUnavailable
 from reconciler.outlook import Memory, Outlook, Query
 from reconciler.policy import Advance, Escalate, Hold, Revert
+from reconciler.ports import Connect
 from reconciler.record import numbers
 from reconciler.tick import Pass, run
 

@@ -16,7 +16,7 @@ from generator.errors import InputError, RemoteError
 from generator.http import clean, redact
 
 CONNECT_S = 5.0
-READ_S = 20.0
+READ_S = 10.0
 TOTAL_S = 60.0
 MAX_BODY_BYTES = 64 * 2**20
 PAGE = 500

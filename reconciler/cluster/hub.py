@@ -119,8 +119,12 @@ class Hub:
         listed = list(names)
         if not listed:
             return
-        with ThreadPoolExecutor(min(AT_ONCE, len(listed))) as pool:
+        pool = ThreadPoolExecutor(min(AT_ONCE, len(listed)))
+        try:
             yield from zip(listed, pool.map(work, listed), strict=True)
+        finally:
+            # A signal ends what waits; what has begun ends by its time-out.
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _try(work: Callable[[str], object], name: str) -> str:

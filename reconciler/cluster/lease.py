@@ -38,6 +38,15 @@ class Lease:
         self._api = api
         self._seen: tuple[str, float] = ("", 0.0)
 
+    def is_mine(self, now: datetime) -> tuple[bool, str]:
+        """Take or renew it; give whether that worked, and the name of the holder.
+
+        Raises:
+            RemoteError: The API server does not answer, or refuses.
+        """
+        holder = self.hold(now)
+        return holder == self._holder, holder
+
     def hold(self, now: datetime) -> str:
         """Take or renew it; give the name of the holder afterwards.
 

@@ -257,4 +257,4 @@ def test_creating_twice_is_a_conflict(fake: Fake, api: Api) -> None:
 
 
 def test_time_outs_are_set_for_every_call() -> None:
-    assert (door.CONNECT_S, door.READ_S, door.TOTAL_S) == (5.0, 20.0, 60.0)
+    assert (door.CONNECT_S, door.READ_S, door.TOTAL_S) == (5.0, 10.0, 60.0)

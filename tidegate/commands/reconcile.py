@@ -2,12 +2,19 @@
 
 import json
 import sys
+import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from tidegate.place import bare_clone, is_local, read_now
+
+if TYPE_CHECKING:
+    from reconciler.cluster import Lease
+    from reconciler.following import Following
+    from reconciler.loop import Done
 
 
 @click.command
@@ -43,6 +50,26 @@ from tidegate.place import bare_clone, is_local, read_now
     envvar="TIDEGATE_STATE_DIR",
     help="Where the bare clone is kept; may be deleted at any time.",
 )
+@click.option(
+    "--kubeconfig",
+    default="",
+    metavar="FILE",
+    help="The hub's API server: watch Argo CD and help it along; in-cluster for a pod's own.",
+)
+@click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig.")
+@click.option(
+    "--argocd-namespace",
+    default="argocd",
+    show_default=True,
+    metavar="NAME",
+    help="Where Argo CD lives.",
+)
+@click.option(
+    "--lease",
+    default="",
+    metavar="NAMESPACE/NAME",
+    help="A Lease on the hub, so that of several reconcilers one works.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (with --once).")
 @click.option("--exit-code", is_flag=True, help="3 nothing changed, 4 held, 5 reverted.")
 def reconcile(
@@ -54,6 +81,10 @@ def reconcile(
     tokens: tuple[str, ...],
     listen: str,
     state_dir: Path,
+    kubeconfig: str,
+    context: str,
+    argocd_namespace: str,
+    lease: str,
     as_json: bool,  # noqa: FBT001 (click passes it by name)
     exit_code: bool,  # noqa: FBT001 (click passes it by name)
 ) -> None:
@@ -65,12 +96,15 @@ def reconcile(
     \b
     tidegate reconcile --repo https://git.example/fleet.git --allow-origin http://prometheus:9090
     tidegate reconcile --repo file:///srv/fleet.git --once --now 2026-11-20T08:05:00Z
+    tidegate reconcile --repo https://git.example/fleet.git --kubeconfig ~/.kube/hub --once
     """
     from generator.errors import InputError
     from reconciler import loop
     from reconciler.outlook import Memory
     from reconciler.wiring import BareRemote, Origins, calm_collector, origin_of
 
+    if lease and (once or not kubeconfig):
+        raise InputError("--lease goes with --kubeconfig and without --once")
     if now and not is_local(repo):
         raise InputError("--now is only for local remotes (file://), for tests and replays")
     if now and not once:
@@ -80,19 +114,50 @@ def reconcile(
     calm_collector()
     remote = BareRemote(bare_clone(repo, state_dir))
     connect = Origins(allowed, is_local(repo)).connect
+    follower, turns = _follow(kubeconfig, context, argocd_namespace, lease, every)
     if not once:
         secrets = [token for token in allowed.values() if token]
         endless = loop.Loop(remote, connect, every, click.echo, secrets=secrets)
+        endless.follower, endless.lease = follower, turns
         _listen(endless, listen)
         endless.run()
         return
-    done = loop.once(remote, connect, read_now(now), Memory())
+    done = loop.once(remote, connect, read_now(now), Memory(), follower=follower)
+    if follower:
+        _settle(follower, done)
+    _print(done, as_json=as_json)
+    sys.exit(_code(done, told=exit_code))
+
+
+def _print(done: "tuple[Done, ...]", *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_data(one) for one in done], indent=2))
-    else:
-        for one in done:
-            click.echo(one.say())
-    sys.exit(_code(done, told=exit_code))
+        return
+    for one in done:
+        click.echo(one.say())
+
+
+def _follow(
+    kubeconfig: str, context: str, namespace: str, place: str, every: float
+) -> "tuple[Following | None, Lease | None]":
+    from reconciler.cluster import Hub
+    from reconciler.following import Following
+    from reconciler.wiring import hub_api, lease
+
+    if not kubeconfig:
+        return None, None
+    api = hub_api(kubeconfig, context)
+    return Following(Hub(api, namespace)), lease(api, place, every) if place else None
+
+
+def _settle(follower: "Following", done: "tuple[Done, ...]") -> None:
+    """Help Argo CD along after a commit, and say how the sites stand."""
+    from reconciler import loop
+
+    if any(one.commit for one in done):
+        loop.settle(follower, time.sleep, loop.SETTLE_S, lambda _: None)
+    for text in (*follower.view.say(), *follower.view.troubles):
+        click.echo(text, err=True)
 
 
 def _listen(endless: object, address: str) -> None:

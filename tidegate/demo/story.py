@@ -21,6 +21,7 @@ from generator.model.spans import write_span
 from generator.repository import Repository
 from reconciler import loop
 from reconciler.outlook import Memory
+from reconciler.ports import Connect
 from reconciler.wiring import BareRemote, Origins
 from tidegate.demo import registry
 from tidegate.demo.api import Api
@@ -72,7 +73,7 @@ class Demo:
     fleet: Fleet
     origin: Origin
     remote: BareRemote
-    connect: loop.Connect
+    connect: Connect
     memory: Memory
 
     def repository(self) -> Repository:
