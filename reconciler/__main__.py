@@ -24,6 +24,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from reconciler.loop import Loop
 from reconciler.wiring import BareRemote, Origins, calm_collector, hub_api, lease, origin_of
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Run until a signal, or once; 1 when the configuration is wrong."""
     described = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
@@ -46,7 +47,7 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="one pass, then stop")
     listen = os.environ.get("TIDEGATE_LISTEN", "")
     parser.add_argument("--listen", default=listen, metavar="HOST:PORT", help="answer probes there")
-    told = parser.parse_args()
+    told = parser.parse_args(words)
     try:
         loop = _wire(told.repo)
         if told.listen and not told.once:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from generator import layout
 from generator.errors import InputError, RemoteError
-from reconciler.policy import Hold
+from reconciler.policy import Advance, Decision, Hold, Revert
 from reconciler.tick import Pass
 
 KINDS = ("advance", "complete", "expand", "history", "revert", "seen")
@@ -100,11 +100,25 @@ def kind(one: Outcome) -> str:
     change = one.passed.change
     if not one.commit or change is None:
         return ""
-    evidence = next((value for key, value in change.trailers if key == "Evidence"), "")
-    file = evidence.rpartition("/")[2].partition(".json")[0]
+    trailers = dict(change.trailers)
+    file = trailers.get("Evidence", "").rpartition("/")[2].partition(".json")[0]
     found = file.partition("-")[2]
-    moves = any(path.startswith(f"{layout.SITES}/") for path in change.files)
-    return "expand" if moves and found in ("", "seen") else found
+    if found not in ("", "seen"):
+        return found
+    if not any(path.startswith(f"{layout.SITES}/") for path in change.files):
+        return found
+    return "expand" if found or "Requested-By" in trailers else _own(one.passed.decision)
+
+
+def _own(decision: Decision | None) -> str:
+    """Name what moved sites without evidence and without a person: a step in the cloud, mostly."""
+    match decision:
+        case Advance():
+            return "advance"
+        case Revert():
+            return "revert"
+        case _:
+            return "expand"
 
 
 def cause(one: Outcome) -> str:

@@ -1,6 +1,7 @@
 """The metrics of a report, one family after the other."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from generator.model import telemetry as names
 from generator.model.rollout import Phase
@@ -18,7 +19,9 @@ _LINE = ("environment", "model")
 
 def render(report: Report) -> bytes:
     """Write the exposition."""
-    told = [one.outlook for one in report.passes if one.outlook is not None]
+    # A tick may decide more than the outlook did: between objects and weights of a cloud rollout.
+    passes = report.passes
+    told = [replace(one.outlook, decision=one.decision) for one in passes if one.outlook]
     out = [one for one in told if one.rollout.canary]
     parts = (_ticks(report), *_rollouts(told), *_climbing(out), *_judged(out))
     text = "".join((*parts, *_counts(report.counts), *_sites(report)))

@@ -276,6 +276,27 @@ def test_a_commit_is_counted_by_what_it_did(made: ChangeSet, name: str) -> None:
     assert set(counts.commits) == {(EDGE, MODEL, one) for one in KINDS}
 
 
+@pytest.mark.parametrize(
+    ("decision", "trailers", "name"),
+    [
+        (Advance(Percent.of(5), "x"), (), "advance"),
+        (Revert("objects", "x"), (), "revert"),
+        (Hold("soak", "x"), (), "expand"),
+        (None, (), "expand"),
+        (Advance(Percent.of(5), "x"), (("Requested-By", "Ada"),), "expand"),
+    ],
+)
+def test_a_step_in_the_cloud_has_no_evidence(decision, trailers, name: str) -> None:
+    made = Pass(EDGE, MODEL, decision=decision, change=change(*trailers, files=(POINTER,)))
+    assert kind(Done(made, "1" * 40)) == name
+
+
+def test_what_the_tick_decided_counts_more_than_what_the_outlook_did() -> None:
+    looked = outlook(Hold("cloud", "x"))
+    text = render(Report(NOW, passes=(Pass(EDGE, MODEL, looked, Hold("objects", "x")),)))
+    assert [line for line in of(text, names.DECISION) if 'code="objects"' in line]
+
+
 KINDS = ("advance", "complete", "expand", "history", "revert", "seen")
 
 
