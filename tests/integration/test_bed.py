@@ -82,7 +82,7 @@ def wire() -> Iterator[Wire]:
 
 @pytest.fixture
 def site(upstream: Upstream, wire: Wire) -> tuple[Kube, Proxy]:
-    carry = gate.http(gate.Upstream(upstream.port, None, NAMESPACED), NAMES)
+    carry = gate.http(gate.Upstream(upstream.port, None, "token", NAMESPACED), NAMES)
     proxy = Proxy(wire, carry, ports.free(), "127.1.0.9")
     return Kube(f"http://127.1.0.9:{proxy.port}", "token", context=False), proxy
 

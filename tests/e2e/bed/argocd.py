@@ -20,6 +20,7 @@ from tests.e2e.bed.ports import LOOPBACK
 
 NAMESPACE = "argocd"
 POLL_S = 5
+_KINDS = ("AppProject", "Application", "ApplicationSet")
 _PART = {"app.kubernetes.io/part-of": "argocd"}
 _EMPTY = (
     "argocd-cmd-params-cm",
@@ -171,12 +172,13 @@ class ArgoCD:
         self.configure({})
         key = base64.b64encode(secrets.token_bytes(32)).decode()
         kube.apply(_secret("argocd-secret", {"server.secretkey": key}, _PART))
-        project = _default_project()
-        self.place.processes.patience.until(
-            lambda: kube.list(ARGO, "AppProject", NAMESPACE) or kube.apply(project) or True,
-            20,
-            "the definitions are established",
-        )
+
+        def is_established() -> bool:
+            kube.apply(_default_project())
+            return all(kube.list(ARGO, kind) is not None for kind in _KINDS)
+
+        until = self.place.processes.patience.until
+        until(is_established, 30, "the definitions are established")
 
     def configure(self, data: Mapping[str, str]) -> None:
         """Set `argocd-cm`: what the bed needs, and what a test plants besides."""

@@ -199,7 +199,8 @@ class Cluster:
 
     def upstream(self) -> Upstream:
         """Describe it for the gates of its sites."""
-        return Upstream(self.port, self.place.certificates.context(), self._namespaced())
+        context = self.place.certificates.context()
+        return Upstream(self.port, context, TOKEN, self._namespaced())
 
     def _namespaced(self) -> frozenset[tuple[str, str]]:
         groups = self.kube.request("GET", "/apis")["groups"]

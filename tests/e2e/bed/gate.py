@@ -28,6 +28,7 @@ from tests.e2e.bed.proxy import CHUNK, LIMIT, Carry, Reader, Way, Writer
 _ALL = re.compile(r"(/api/v1|/apis/[^/?]+/[^/?]+)/([^/?]+)")
 _BODILESS = (204, 304)
 _LOOK_S = 3.0
+_LINE = b"\r\n"
 _END = b"\r\n\r\n"
 
 
@@ -36,11 +37,13 @@ class Upstream:
     """The real API server.
 
     Attributes:
+        token: Put into every request: clients do not send theirs over plain HTTP.
         namespaced: (group version path, plural) of every kind that lies in a namespace.
     """
 
     port: int
     ssl: Any
+    token: str
     namespaced: frozenset[tuple[str, str]]
 
 
@@ -124,7 +127,8 @@ async def _exchange(
     body = b"".join([piece async for piece in _body(client[0], headers)])
     await way()
     body = names.there(body, path)
-    wanted = {**headers, "content-length": str(len(body))}
+    told = {"content-length": str(len(body)), "authorization": f"Bearer {upstream.token}"}
+    wanted = {**headers, **told}
     for name in ("accept-encoding", "transfer-encoding"):
         wanted.pop(name, None)
     if "openapi" not in path:
@@ -182,10 +186,10 @@ async def _body(
 ) -> AsyncIterator[bytes]:
     """Read a body piece by piece; an answer without a length ends with the connection."""
     if headers.get("transfer-encoding") == "chunked":
-        while size := int((await reader.readline()).split(b";")[0], 16):
+        while size := int((await reader.readuntil(_LINE)).split(b";")[0], 16):
             yield await reader.readexactly(size)
             await reader.readexactly(2)
-        await reader.readline()
+        await reader.readuntil(_LINE)
     elif "content-length" in headers:
         yield await reader.readexactly(int(headers["content-length"]))
     elif is_endless:

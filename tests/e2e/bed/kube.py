@@ -13,8 +13,8 @@ _TABLE = "application/json;as=Table;g=meta.k8s.io;v=v1"
 ARGO = "argoproj.io/v1alpha1"
 
 
-class KubeError(Exception):
-    """The API server said no.
+class KubeError(OSError):
+    """The API server said no, or not yet.
 
     Attributes:
         status: HTTP status.

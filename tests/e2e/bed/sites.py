@@ -13,7 +13,7 @@ from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.e2e.bed.kube import Kube, KubeError
+from tests.e2e.bed.kube import Kube
 from tests.e2e.bed.ports import LOOPBACK
 from tests.metrics import Bad
 
@@ -110,7 +110,7 @@ class Sites:
         with self._lock:
             if time.monotonic() - self._looked > _LOOK_S:
                 # An API server that is away does not end what runs on the sites.
-                with suppress(OSError, KubeError):
+                with suppress(OSError):
                     self._servers = _read(self.kube)
                 self._looked = time.monotonic()
             return self._servers
