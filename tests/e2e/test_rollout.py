@@ -1,0 +1,116 @@
+"""A good model climbs to all sites, a bad one comes back: Git, Argo CD and Prometheus are real."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from tests.e2e import steps
+from tests.e2e.bed.bed import Bed
+from tests.e2e.bed.fleet import Fleet, NewFleet
+from tests.metrics import Bad
+from tidegate.demo.registry import MODEL
+
+SITES = 100
+QUICK = {"soak: 2h ": "soak: 20s "}
+Note = Callable[[str, object], None]
+
+
+def started(bed: Bed, new_fleet: NewFleet) -> tuple[Fleet, str]:
+    """Bring a fleet to its baseline, with metrics of every site."""
+    fleet = new_fleet(SITES, QUICK, is_measured=True)
+    old = fleet.promote(1, "--baseline")
+    bed.deliver(fleet)
+    bed.settle(fleet, 180)
+    asked = f'count(model_release_info{{environment="{fleet.name}",release="{old}"}})'
+
+    def seen() -> bool:
+        found = bed.prometheus.ask(asked)
+        return bool(found) and found[0]["value"][1] == str(SITES)
+
+    bed.patience.until(seen, 60, "every site has metrics")
+    return fleet, old
+
+
+@pytest.mark.scenario("a good model climbs to 100 %", "argocd", "prometheus")
+def test_a_good_model_climbs_in_five_steps(
+    argocd_bed: Bed, new_fleet: NewFleet, note: Note
+) -> None:
+    bed = argocd_bed
+    fleet, _ = started(bed, new_fleet)
+    rendered, began = len(bed.argocd.rendered(fleet.name)), time.monotonic()
+    new = fleet.promote(2)
+    with steps.reconciling(bed, fleet) as reconciler:
+
+        def done() -> bool:
+            assert steps.rollout_line(fleet, "phase") == "Completed", reconciler.texts()[-1500:]
+            return True
+
+        bed.patience.until(done, 400, "the rollout is complete")
+        bed.settle(fleet, 60)
+        said = [one["text"] for one in reconciler.commits()]
+    note("100 sites in five steps, seconds", round(time.monotonic() - began, 1))
+    climbed = [f"{a}% -> {b}%" for a, b in ((5, 10), (10, 25), (25, 50), (50, 100))]
+    assert [words for words in climbed if any(words in text for text in said)] == climbed
+    assert bed.held(fleet) == bed.running(fleet) == dict.fromkeys(fleet.sites, new)
+    again = bed.argocd.rendered(fleet.name)[rendered:]
+    assert sorted(again) == sorted(f"sites/{fleet.name}/{site}/{MODEL}" for site in fleet.sites)
+    decisions = [one["decision"] for one in steps.evidence(fleet).values()]
+    assert decisions.count("advance") == 5
+
+
+@dataclass(frozen=True)
+class Breach:
+    """What happened after a bad model was promoted; times are monotonic."""
+
+    new: str
+    said: Sequence[Mapping[str, str]]
+    harmful: float
+    pushed: float
+    back: float
+
+
+def breach(bed: Bed, fleet: Fleet, old: str, back_s: float) -> Breach:
+    """Promote version 2, and wait until its harm has brought every site back to `old`."""
+    before = fleet.head()
+    new = fleet.promote(2)
+    moved = steps.flipped(fleet, before)
+    assert len(moved) == 5
+    with steps.reconciling(bed, fleet) as reconciler:
+        on_new = steps.all_on(bed, fleet, new, moved)
+        bed.patience.until(on_new, 60, "the canary sites have the bad model")
+        harmful = time.monotonic()
+
+        def reverted() -> bool:
+            assert steps.rollout_line(fleet, "phase") == "Reverted", reconciler.texts()[-1500:]
+            return True
+
+        bed.patience.until(reverted, 200, "the revert is in Git")
+        pushed = time.monotonic()
+        on_old = steps.all_on(bed, fleet, old, frozenset(fleet.sites))
+        bed.patience.until(on_old, back_s, f"every site is back within {back_s:g} s of the push")
+        done = time.monotonic()
+        bed.settle(fleet, 60)
+        return Breach(new, reconciler.commits(), harmful, pushed, done)
+
+
+@pytest.mark.scenario("a breach at 5 % reverts", "argocd", "prometheus")
+def test_a_bad_model_is_taken_back(argocd_bed: Bed, new_fleet: NewFleet, note: Note) -> None:
+    bed = argocd_bed
+    fleet, old = started(bed, new_fleet)
+    before = fleet.head()
+    bed.sites.bad["v2"] = Bad(errors=0.2)
+    try:
+        found = breach(bed, fleet, old, back_s=10)
+    finally:
+        bed.sites.bad.pop("v2")
+    note("breach: bad model live -> revert pushed, seconds", round(found.pushed - found.harmful, 1))
+    note("breach: revert pushed -> every site back, seconds", round(found.back - found.pushed, 1))
+    assert fleet.desired() == dict.fromkeys(fleet.sites, old)
+    assert steps.rollout_line(fleet, "percent") == "0"
+    (revert,) = (one for one in found.said if "revert v2" in one["text"])
+    assert "Verdict: Breached" in fleet.git("log", "-1", "--format=%B", revert["commit"])
+    assert found.new in fleet.read("rejected.yaml")
+    trees = [fleet.git("rev-parse", f"{at}:sites").strip() for at in (before, revert["commit"])]
+    assert trees[0] == trees[1]
