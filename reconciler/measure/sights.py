@@ -25,14 +25,14 @@ class Sight:
             it names none, or several and nothing says which is newer.
         last_seen: Last fetched tick with any of its series; None when there is none.
         served: It named the canary release at a tick of the window.
-        seen_since_flip: It was seen, in what was fetched, since it was moved to its arm.
+        back: First fetched tick with any of its series since it was moved to its arm.
         others: Further releases it names at the last tick, at most 5.
     """
 
     serving: str | None = None
     last_seen: datetime | None = None
     served: bool = False
-    seen_since_flip: bool = False
+    back: datetime | None = None
     others: tuple[str, ...] = ()
 
 
@@ -81,7 +81,7 @@ def sights(
         named = info.named.get(row, ())
         releases = sorted({release for release, ticks in named if ticks[-1]})
         serving = _newest(site, releases, starts)
-        seen = np.flatnonzero(present[row])
+        seen, since = np.flatnonzero(present[row]), np.flatnonzero(since_flip[row])
         found[site] = Sight(
             serving=serving,
             last_seen=window.at(int(seen[-1])) if len(seen) else None,
@@ -89,7 +89,7 @@ def sights(
                 release == canary != "" and bool(ticks[window.judged].any())
                 for release, ticks in named
             ),
-            seen_since_flip=bool(since_flip[row].any()),
+            back=window.at(int(since[0])) if len(since) else None,
             others=tuple(release for release in releases if release != serving)[:MOST_OTHERS],
         )
     return found

@@ -55,10 +55,18 @@ def _due(course: Course, sights: Mapping[str, Sight], window: Window, now: datet
     for moment in course.moments:
         canary = course.canary(moment.percent)
         found &= canary
-        if now - moment.since > course.settings.adopt_within:
-            began = moment.at - 2 * course.settings.interval
-            there = began if moment.at >= window.start else window.end
-            joined = canary - before
-            found |= {s for s in joined if (seen := sights[s].last_seen) and seen >= there}
+        began = moment.at - 2 * course.settings.interval
+        there = began if moment.at >= window.start else window.end
+        for site in canary - before:
+            sight = sights[site]
+            since = max(moment.since, _came(sight, window) or moment.since)
+            is_over = now - since > course.settings.adopt_within
+            if is_over and sight.last_seen and sight.last_seen >= there:
+                found.add(site)
         before = canary
     return found
+
+
+def _came(sight: Sight, window: Window) -> datetime | None:
+    """Say when a site that was away came back: its time to start begins only then."""
+    return sight.back if sight.back and sight.back > window.fetched_from else None

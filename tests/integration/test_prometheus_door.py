@@ -539,7 +539,7 @@ def test_the_real_prometheus_is_measured(real: str) -> None:
             TickLine("r1", "latency", T0 + k * STEP, {}, {"b": (20, 2)}, (0, 1)),
         )
     )
-    assert measured.sights["a"] == Sight(CANARY, T0 + 3 * STEP, True, True)
+    assert measured.sights["a"] == Sight(CANARY, T0 + 3 * STEP, True, T0)
     assert (measured.warnings, measured.notes) == ((), ())
 
 

@@ -418,6 +418,18 @@ def test_sites_that_were_away_before_are_not_late(scene: Scene) -> None:
     assert held(scene.tick(AN_HOUR + MINUTE)) == "nodata"
 
 
+def test_sites_that_come_back_have_their_time_to_start(before: Scene) -> None:
+    """They return with the old release: Argo CD could not reach them either."""
+    before.plants.never_start = {"v13"}
+    before.do(promote(13), START)
+    back = AN_HOUR + 30 * MINUTE
+    before.plants.hide(before.canary(), START - 20 * MINUTE, back)
+    assert before.tick(SEEN).commit
+    assert held(before.tick(back + TICK)) == "nodata"
+    assert held(before.tick(back + HOUR)) == "nodata"
+    assert reverted(before.tick(back + HOUR + TICK)) == "adoption"
+
+
 def test_a_network_that_is_down_is_no_bad_release(scene: Scene) -> None:
     everyone = sorted(scene.runs())
     scene.plants.hide(scene.canary(), START + MINUTE, START + 30 * HOUR)

@@ -423,7 +423,7 @@ def test_points_beside_the_ticks_are_not_looked_at() -> None:
 def test_sight_of_a_site_that_serves_and_reports() -> None:
     series = [info("a", STABLE, [1, None, None]), info("a", CANARY, [None, 1, 1])]
     measured = run(series, assignment((0.5, {"a"})), window(0, 2))
-    assert measured.sights["a"] == Sight(CANARY, at(2), served=True, seen_since_flip=True)
+    assert measured.sights["a"] == Sight(CANARY, at(2), served=True, back=at(1))
     assert measured.sights["b"] == Sight()
     assert measured.notes == ()
 
@@ -431,13 +431,13 @@ def test_sight_of_a_site_that_serves_and_reports() -> None:
 def test_a_site_last_seen_before_the_flip_says_so() -> None:
     series = [info("a", STABLE, [1, None, None])]
     measured = run(series, assignment((0.5, {"a"})), window(0, 2))
-    assert measured.sights["a"] == Sight(None, at(0), served=False, seen_since_flip=False)
+    assert measured.sights["a"] == Sight(None, at(0), served=False, back=None)
 
 
 def test_a_site_that_fell_silent_keeps_that_it_served() -> None:
     series = [info("a", CANARY, [None, 1, None])]
     measured = run(series, assignment((0.5, {"a"})), window(0, 2))
-    assert measured.sights["a"] == Sight(None, at(1), served=True, seen_since_flip=True)
+    assert measured.sights["a"] == Sight(None, at(1), served=True, back=at(1))
 
 
 def test_served_looks_at_the_window_and_not_at_the_look_back() -> None:
@@ -448,7 +448,7 @@ def test_served_looks_at_the_window_and_not_at_the_look_back() -> None:
 
 def test_counters_alone_show_that_a_site_is_there() -> None:
     measured = run(events("a", STABLE, [0, 20], [0, 1]), assignment(), window(0, 1))
-    assert measured.sights["a"] == Sight(None, at(1), served=False, seen_since_flip=True)
+    assert measured.sights["a"] == Sight(None, at(1), served=False, back=at(0))
 
 
 def test_of_two_named_releases_the_one_started_last_serves() -> None:
@@ -459,7 +459,7 @@ def test_of_two_named_releases_the_one_started_last_serves() -> None:
         started("a", CANARY, [None, 0.5]),
     ]
     measured = run(series, assignment((0.2, {"a"})), window(0, 1))
-    assert measured.sights["a"] == Sight(CANARY, at(1), True, True, (STABLE,))
+    assert measured.sights["a"] == Sight(CANARY, at(1), True, at(1), (STABLE,))
 
 
 def test_two_named_releases_without_a_start_leave_open_which_one_serves() -> None:
