@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 
 from tests.e2e.bed import certificates, fleet, gate, ports
-from tests.e2e.bed.argocd import NAMESPACE, ArgoCD
+from tests.e2e.bed.argocd import INCLUSIONS, NAMESPACE, ArgoCD
 from tests.e2e.bed.cluster import Cluster, Place, boot
 from tests.e2e.bed.fleet import Fleet, Registry
 from tests.e2e.bed.kube import ARGO, location
@@ -97,7 +97,7 @@ class Bed:
 
     @functools.cached_property
     def _upstream(self) -> gate.Upstream:
-        return self.edge.upstream()
+        return self.edge.upstream(kind for _, kinds in INCLUSIONS for kind in kinds)
 
     @functools.cached_property
     def _numbers(self) -> Iterator[int]:
@@ -178,7 +178,7 @@ class Bed:
             self.prometheus.scrape(name, [])
         for site in fleet.sites:
             self.gates.pop(fleet.cluster(site)).close()
-        self.edge.wait_gone([fleet.namespace(site) for site in fleet.sites])
+            self.edge.kube.delete(f"/api/v1/namespaces/{fleet.namespace(site)}")
 
     def _targets(self, fleet: Fleet) -> list[Mapping[str, object]]:
         namespaces = {site: fleet.namespace(site) for site in fleet.sites}

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -197,10 +197,10 @@ class Cluster:
                 self.kube.patch(f"/api/v1/nodes/{node['metadata']['name']}", _UNTAINTED)
         return bool(found) and all(_is_ready(node) for node in found)
 
-    def upstream(self) -> Upstream:
-        """Describe it for the gates of its sites."""
+    def upstream(self, kinds: Iterable[str]) -> Upstream:
+        """Describe it for the gates of its sites, whose schema shall hold some kinds."""
         context = self.place.certificates.context()
-        return Upstream(self.port, context, TOKEN, self._namespaced())
+        return Upstream(self.port, context, TOKEN, self._namespaced(), frozenset(kinds))
 
     def _namespaced(self) -> frozenset[tuple[str, str]]:
         groups = self.kube.request("GET", "/apis")["groups"]
@@ -210,17 +210,6 @@ class Cluster:
             kinds = self.kube.request("GET", path)["resources"]
             found |= {(path, kind["name"]) for kind in kinds if kind["namespaced"]}
         return frozenset(found)
-
-    def wait_gone(self, namespaces: list[str], seconds: float = 60) -> None:
-        """Delete namespaces with all that is in them, and wait."""
-        for name in namespaces:
-            self.kube.delete(f"/api/v1/namespaces/{name}")
-
-        def left() -> bool:
-            known = {one["metadata"]["name"] for one in self.kube.list("v1", "Namespace")}
-            return not known & set(namespaces)
-
-        self.place.processes.patience.until(left, seconds, "the namespaces are gone")
 
     def _write(self, path: Path, url: str) -> None:
         ca = str(self.place.certificates.ca)

@@ -26,7 +26,7 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "kwok": ("0.8.0",),
     "argocd": ("3.5.1",),
     "redis-server": ("7.0", "8.0"),
-    "helm": ("4.2.1",),
+    "helm": ("4.2",),
     "kustomize": ("5.8.1",),
     "prometheus": ("2.42.0", "3.14.0"),
     "mlflow": ("3.17.2",),

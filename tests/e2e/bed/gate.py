@@ -11,6 +11,7 @@ the environment's namespace (`models`) to one of the site's own (`ada-plant-0001
   holds that one: a site never sees another one's objects;
 - in JSON bodies, both ways, where `namespace` (or the name of the Namespace itself) stands.
 
+The schema is cut to the kinds that Argo CD watches (see `schema`) and kept for some seconds.
 Everything else is passed on byte for byte: validation, admission, server-side apply, watches and
 every status code are those of the real API server. The gate speaks plain HTTP to Argo CD, so that
 500 gates need no 500 certificates. Each gate is a `Proxy`: any one site can be cut.
@@ -18,18 +19,18 @@ every status code are those of the real API server. The gate speaks plain HTTP t
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
+from tests.e2e.bed import framing, schema
+from tests.e2e.bed.framing import Message
 from tests.e2e.bed.ports import LOOPBACK
-from tests.e2e.bed.proxy import CHUNK, LIMIT, Carry, Reader, Way, Writer
+from tests.e2e.bed.proxy import LIMIT, Carry, Reader, Way, Writer
 
 _ALL = re.compile(r"(/api/v1|/apis/[^/?]+/[^/?]+)/([^/?]+)")
-_BODILESS = (204, 304)
 _LOOK_S = 3.0
-_LINE = b"\r\n"
-_END = b"\r\n\r\n"
+_KEPT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -39,12 +40,16 @@ class Upstream:
     Attributes:
         token: Put into every request: clients do not send theirs over plain HTTP.
         namespaced: (group version path, plural) of every kind that lies in a namespace.
+        kinds: What the schema of a site holds; the whole schema where there are none.
+        schemas: Answers of the last seconds, by target and accepted type: alike for all sites.
     """
 
     port: int
     ssl: Any
     token: str
     namespaced: frozenset[tuple[str, str]]
+    kinds: frozenset[str] = frozenset()
+    schemas: dict[tuple[str, str], tuple[float, Message, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,8 @@ def http(upstream: Upstream, names: Names) -> Carry:
         )
         watcher = asyncio.create_task(_hang_up(reader, sink))
         try:
-            while await _exchange(upstream, names, (reader, writer), (source, sink), way):
+            passage = _Passage(upstream, names, (reader, writer), (source, sink), way)
+            while await passage.exchange():
                 pass
         finally:
             watcher.cancel()
@@ -113,99 +119,72 @@ async def _hang_up(reader: Reader, sink: Writer) -> None:
     sink.transport.abort()
 
 
-async def _exchange(
-    upstream: Upstream,
-    names: Names,
-    client: tuple[Reader, Writer],
-    server: tuple[Reader, Writer],
-    way: Way,
-) -> bool:
-    """Carry one request and its answer; False ends the connection."""
-    first, headers = await _head(client[0])
-    method, target, version = first.split(" ", 2)
-    path = target.partition("?")[0]
-    body = b"".join([piece async for piece in _body(client[0], headers)])
-    await way()
-    body = names.there(body, path)
-    told = {"content-length": str(len(body)), "authorization": f"Bearer {upstream.token}"}
-    wanted = {**headers, **told}
-    for name in ("accept-encoding", "transfer-encoding"):
-        wanted.pop(name, None)
-    if "openapi" not in path:
-        # Only JSON can be rewritten; the schema is the same for everybody.
-        kinds = headers.get("accept", "").split(",")
-        wanted["accept"] = ",".join(kind for kind in kinds if "protobuf" not in kind) or "*/*"
-    target = names.target(target, upstream.namespaced)
-    _send(server[1], f"{method} {target} {version}", wanted, body)
-    await server[1].drain()
-    return await _answer(names, method, path, (server[0], client[1]), way)
+@dataclass(frozen=True)
+class _Passage:
+    """One connection of a client, and its own to the server."""
 
+    upstream: Upstream
+    names: Names
+    client: tuple[Reader, Writer]
+    server: tuple[Reader, Writer]
+    way: Way
 
-async def _answer(
-    names: Names, method: str, path: str, pair: tuple[Reader, Writer], way: Way
-) -> bool:
-    source, writer = pair
-    first, headers = await _head(source)
-    is_json = "json" in headers.get("content-type", "")
-    if method == "HEAD" or int(first.split(" ", 2)[1]) in _BODILESS:
-        await way()
-        _send(writer, first, headers, b"")
-    elif headers.get("transfer-encoding") == "chunked":
-        await way()
-        _send(writer, first, headers, b"")
-        pieces = _body(source, headers)
-        async for line in _lines(pieces) if is_json else pieces:
-            await way()
-            line = names.back(line, path) if is_json else line
-            writer.write(b"%x\r\n%b\r\n" % (len(line), line))
-            await writer.drain()
-        writer.write(b"0\r\n\r\n")
-    else:
-        whole = b"".join([piece async for piece in _body(source, headers, is_endless=True)])
-        await way()
-        whole = names.back(whole, path) if is_json else whole
-        _send(writer, first, {**headers, "content-length": str(len(whole))}, whole)
-    await writer.drain()
-    return headers.get("connection", "") != "close"
+    async def exchange(self) -> bool:
+        """Carry one request and its answer; False ends the connection."""
+        head = await framing.head(self.client[0])
+        method, target, _ = head.first.split(" ", 2)
+        path = target.partition("?")[0]
+        body = await framing.whole(self.client[0], head)
+        await self.way()
+        if path.startswith("/openapi/"):
+            return await self._schema(head, target)
+        kinds = head.headers.get("accept", "").split(",")
+        # Only JSON can be rewritten.
+        accepted = ",".join(kind for kind in kinds if "protobuf" not in kind) or "*/*"
+        await self._ask(head, self.names.there(body, path), accept=accepted)
+        return await self._answer(method, path)
 
+    async def _ask(self, head: Message, body: bytes = b"", **more: str) -> None:
+        method, target, version = head.first.split(" ", 2)
+        target = self.names.target(target, self.upstream.namespaced)
+        told = {**more, "authorization": f"Bearer {self.upstream.token}"}
+        asked = Message(f"{method} {target} {version}", {**head.headers, **told})
+        asked = asked.without("accept-encoding", "if-none-match", "transfer-encoding")
+        await framing.send(self.server[1], asked, body)
 
-async def _head(reader: Reader) -> tuple[str, Mapping[str, str]]:
-    text = (await reader.readuntil(_END)).decode("latin-1")
-    first, *lines = text[: -len(_END)].split("\r\n")
-    pairs = (line.partition(":") for line in lines)
-    return first, {name.strip().lower(): value.strip() for name, _, value in pairs}
+    async def _answer(self, method: str, path: str) -> bool:
+        (source, _), (_, writer) = self.server, self.client
+        head = await framing.head(source)
+        back = self.names.back if head.is_json else lambda data, _: data
+        if method == "HEAD" or head.is_bodiless:
+            await self.way()
+            await framing.send(writer, head, None)
+        elif head.is_chunked:
+            await self.way()
+            await framing.send(writer, head, None)
+            pieces = framing.pieces(source, head)
+            async for line in framing.lines(pieces) if head.is_json else pieces:
+                await self.way()
+                await framing.send_chunk(writer, back(line, path))
+            await framing.send_chunk(writer, b"")
+        else:
+            body = await framing.whole(source, head, is_endless=True)
+            await self.way()
+            await framing.send(writer, head, back(body, path))
+        return head.headers.get("connection", "") != "close"
 
-
-def _send(writer: Writer, first: str, headers: Mapping[str, str], body: bytes) -> None:
-    lines = [first, *(f"{name}: {value}" for name, value in headers.items())]
-    writer.write("\r\n".join(lines).encode("latin-1") + _END + body)
-
-
-async def _body(
-    reader: Reader, headers: Mapping[str, str], *, is_endless: bool = False
-) -> AsyncIterator[bytes]:
-    """Read a body piece by piece; an answer without a length ends with the connection."""
-    if headers.get("transfer-encoding") == "chunked":
-        while size := int((await reader.readuntil(_LINE)).split(b";")[0], 16):
-            yield await reader.readexactly(size)
-            await reader.readexactly(2)
-        await reader.readuntil(_LINE)
-    elif "content-length" in headers:
-        yield await reader.readexactly(int(headers["content-length"]))
-    elif is_endless:
-        while piece := await reader.read(CHUNK):
-            yield piece
-
-
-async def _lines(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Cut where a watch event ends, so that nothing to rewrite lies across two pieces."""
-    rest = bytearray()
-    async for piece in pieces:
-        rest += piece
-        end = piece.rfind(b"\n")
-        if end >= 0:
-            cut = len(rest) - len(piece) + end + 1
-            yield bytes(rest[:cut])
-            del rest[:cut]
-    if rest:
-        yield bytes(rest)
+    async def _schema(self, head: Message, target: str) -> bool:
+        key = (target, head.headers.get("accept", ""))
+        known = self.upstream.schemas.get(key)
+        if known is None or time.monotonic() - known[0] > _KEPT_S:
+            await self._ask(head)
+            answer = await framing.head(self.server[0])
+            body = await framing.whole(self.server[0], answer, is_endless=True)
+            if " 200 " in answer.first and self.upstream.kinds:
+                path = target.partition("?")[0]
+                body = schema.cut(path, key[1], body, self.upstream.kinds)
+            known = (time.monotonic(), answer, body)
+            if " 200 " in answer.first:
+                self.upstream.schemas[key] = known
+        await framing.send(self.client[1], known[1], known[2])
+        return True
