@@ -15,6 +15,7 @@ import yaml
 
 from tests.e2e.bed import engines, ports
 from tests.e2e.bed.cluster import TOKEN, Cluster, Place
+from tests.e2e.bed.fleet import Fleet
 from tests.e2e.bed.kube import ARGO, Object, location
 from tests.e2e.bed.ports import LOOPBACK
 
@@ -215,6 +216,12 @@ class ArgoCD:
         labels = f"tidegate.dev/environment={environment}"
         found = self.hub.kube.list(ARGO, "Application", NAMESPACE, labels)
         return {one["metadata"]["labels"]["tidegate.dev/site"]: one for one in found}
+
+    def message(self, fleet: Fleet, site: str) -> str:
+        """Read what Argo CD says of the last operation on a site."""
+        status = self.applications(fleet.name)[site].get("status", {})
+        told: str = status.get("operationState", {}).get("message", "")
+        return told
 
     def refresh(self, kind: str, name: str, how: str = "normal") -> None:
         """Ask for a look at an Application or a set now."""
