@@ -25,6 +25,7 @@ from reconciler.applied import disagreements
 from reconciler.following import View
 from reconciler.guard import Guard, Remote, Stopped
 from reconciler.journal import entry
+from reconciler.measure import MetricsUnavailable
 from reconciler.outlook import Memory, Query
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
 from reconciler.ports import Connect, Follower, Sleep, Turns, Watch
@@ -150,11 +151,11 @@ def _line(
     environment, model = line
     passed = Pass(environment, model)
     for _ in range(TRIES):
-        query = _query(repository, environment, connect)
+        query, closed = _query(repository, environment, connect)
         seen = follower.line(repository, environment, model, now) if follower else {}
         passed = run(repository, environment, model, query, now, memory, seen)
         if passed.change is None:
-            return Done(passed, trouble=passed.trouble)
+            return Done(passed, trouble=passed.trouble or "".join(closed[:1]))
         match remote.land(passed.change, now):
             case Committed(commit):
                 return Done(passed, commit)
@@ -166,16 +167,27 @@ def _line(
     return Done(passed, trouble="somebody else was faster every time", lost=True)
 
 
-def _query(repository: Repository, environment: str, connect: Connect) -> Query:
-    """Open the metrics lazily, so that a wrong address holds only what needs it."""
+def _query(repository: Repository, environment: str, connect: Connect) -> tuple[Query, list[str]]:
+    """Open the metrics lazily, so that a wrong address holds only what needs it.
+
+    A person's bump is followed without metrics: it may be the one that takes a model back.
+
+    Returns:
+        The query, and a list that will hold why the metrics must not be opened.
+    """
     opened: list[Query] = []
+    closed: list[str] = []
 
     def ask(*words: object) -> object:
-        if not opened:
-            opened.append(connect(repository.environment(environment).prometheus))
+        try:
+            if not opened:
+                opened.append(connect(repository.environment(environment).prometheus))
+        except InputError as error:
+            closed.append(str(error).replace("\n", " | "))
+            raise MetricsUnavailable("Prometheus", closed[0]) from None
         return opened[0](*words)  # type: ignore[arg-type]  # passed through as it came
 
-    return ask  # type: ignore[return-value]  # the same signature
+    return ask, closed  # type: ignore[return-value]  # the same signature
 
 
 def settle(follower: Follower, wait: Sleep, most_s: float, say: Callable[[View], object]) -> None:
