@@ -16,7 +16,7 @@ from generator.changes import ChangeSet, Outcome
 from generator.errors import InputError
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.commit import Person
-from generator.http import Http
+from generator.http import Http, Limits
 from generator.model.names import check_name
 from generator.repository import Repository
 from reconciler.cluster import Api, Lease
@@ -83,6 +83,14 @@ class Origins:
             self._open[url] = Prometheus(_http(url, token)).range
         return self._open[url]
 
+    def door(self, url: str, limits: Limits) -> Http:
+        """Open an address that is on the list, for other questions than samples.
+
+        Raises:
+            InputError: It is not.
+        """
+        return _http(url, self._token(url), limits)
+
     def _token(self, url: str) -> str:
         origin = origin_of(url)
         if origin in self.allowed:
@@ -93,8 +101,8 @@ class Origins:
         raise InputError(f"Git names a metrics API that is not allowed: {origin}", hint=hint)
 
 
-def _http(url: str, token: str) -> Http:
-    return Http("Prometheus", url, jitter=random.random, token=token or None)
+def _http(url: str, token: str, limits: Limits | None = None) -> Http:
+    return Http("Prometheus", url, jitter=random.random, token=token or None, limits=limits)
 
 
 IN_CLUSTER = "in-cluster"

@@ -101,7 +101,7 @@ def reconcile(
     from generator.errors import InputError
     from reconciler import loop
     from reconciler.outlook import Memory
-    from reconciler.wiring import BareRemote, Origins, calm_collector, origin_of
+    from reconciler.wiring import BareRemote, Origins, calm_collector
 
     if lease and (once or not kubeconfig):
         raise InputError("--lease goes with --kubeconfig and without --once")
@@ -109,8 +109,7 @@ def reconcile(
         raise InputError("--now is only for local remotes (file://), for tests and replays")
     if now and not once:
         raise InputError("--now goes with --once")
-    allowed = dict.fromkeys((origin_of(text) for text in origins), "")
-    allowed |= dict(_token(text) for text in tokens)
+    allowed = allowed_origins(origins, tokens)
     calm_collector()
     remote = BareRemote(bare_clone(repo, state_dir))
     connect = Origins(allowed, is_local(repo)).connect
@@ -168,6 +167,13 @@ def _listen(endless: object, address: str) -> None:
     if address:
         endless.watch = exporter = Exporter(endless.every_s, read_now(""))
         endless.say(f"listens on {serve(exporter, address)}")
+
+
+def allowed_origins(origins: tuple[str, ...], tokens: tuple[str, ...]) -> dict[str, str]:
+    """Read which metrics APIs may be asked, and with which token."""
+    from reconciler.wiring import origin_of
+
+    return dict.fromkeys((origin_of(text) for text in origins), "") | dict(map(_token, tokens))
 
 
 def _token(text: str) -> tuple[str, str]:
