@@ -15,14 +15,14 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.bed import gate, ports
+from tests.e2e.bed import gate, ports, schema
 from tests.e2e.bed.kube import Kube, KubeError, location
 from tests.e2e.bed.processes import Processes
 from tests.e2e.bed.proxy import Proxy, Wire, tcp
 from tests.e2e.bed.waiting import Patience, TooLate
 
 NAMES = gate.Names("models", "e1-plant-0001")
-NAMESPACED = frozenset({("/api/v1", "pods"), ("/apis/apps/v1", "deployments")})
+NAMESPACED = {("/api/v1", "pods"), ("/apis/apps/v1", "deployments")}
 
 
 class Upstream:
@@ -154,6 +154,53 @@ def test_an_answer_without_a_body_leaves_the_connection_usable(
         assert client.request(method, "/api/v1/pods").status_code == status
         upstream.status = 200
         assert client.get("/version").json() == {}
+
+
+# ------------------------------------------------------------------ the schema of a site
+
+
+def field(number: int, *values: bytes) -> bytes:
+    body = b"".join(values)
+    return schema._tag(number, body)
+
+
+def definition(name: str, *refers: str) -> bytes:
+    # What follows a reference looks like one more letter of it: the tag of field 13 is "j".
+    told = b"".join(
+        field(1, f"#/definitions/{one}".encode()) + field(13, b"text") for one in refers
+    )
+    return field(1, field(1, name.encode()), field(2, told))
+
+
+def test_a_schema_is_cut_to_some_kinds_and_what_they_refer_to() -> None:
+    kept = [
+        definition("io.k8s.api.core.v1.Pod", "io.k8s.api.core.v1.PodSpec"),
+        definition("io.k8s.api.core.v1.PodSpec", "io.k8s.api.core.v1.PodSpec", "meta.Time"),
+        definition("meta.Time"),
+    ]
+    gone = [definition("io.k8s.api.core.v1.Secret", "meta.Time"), definition("meta.Times")]
+    head, paths = field(1, b"2.0"), field(8, b"many" * 100)
+    document = head + paths + field(9, *kept, *gone)
+    assert schema.cut("/openapi/v2", "protobuf", document, frozenset({"Pod"})) == head + field(
+        9, *kept
+    )
+
+
+def test_paths_of_other_kinds_leave_the_schema() -> None:
+    def path(kind: str) -> dict[str, Any]:
+        body = {"$ref": f"#/components/schemas/api.{kind}"}
+        return {"get": {"x-kubernetes-group-version-kind": {"kind": kind}, "body": body}}
+
+    schemas = {"api.Pod": {"$ref": "#/components/schemas/meta"}, "api.Node": {}, "meta": {}}
+    whole = {
+        "paths": {"/pods": path("Pod"), "/nodes": path("Node")},
+        "components": {"schemas": schemas},
+    }
+    text = json.dumps(whole).encode()
+    assert json.loads(schema.cut("/openapi/v3/api/v1", "", text, frozenset({"Pod"}))) == {
+        "paths": {"/pods": path("Pod")},
+        "components": {"schemas": {"api.Pod": schemas["api.Pod"], "meta": {}}},
+    }
 
 
 # ------------------------------------------------------------------ ways

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import yaml
 
 from tests.e2e.bed import engines, ports
 from tests.e2e.bed.cluster import TOKEN, Cluster, Place
@@ -21,7 +20,6 @@ from tests.e2e.bed.ports import LOOPBACK
 
 NAMESPACE = "argocd"
 POLL_S = 5
-_KINDS = ("AppProject", "Application", "ApplicationSet")
 _PART = {"app.kubernetes.io/part-of": "argocd"}
 _EMPTY = (
     "argocd-cmd-params-cm",
@@ -165,10 +163,7 @@ class ArgoCD:
         crds, kube = engines.crds(), self.hub.kube
         assert crds is not None
         kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
-        for file in sorted(crds.glob("*.yaml")):
-            for thing in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
-                if (thing or {}).get("kind") == "CustomResourceDefinition":
-                    kube.apply(thing)
+        kube.define(crds)
         kube.apply(*(_config(name, {}) for name in _EMPTY))
         self.configure({})
         key = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -176,7 +171,7 @@ class ArgoCD:
 
         def is_established() -> bool:
             kube.apply(_default_project())
-            return all(kube.list(ARGO, kind) is not None for kind in _KINDS)
+            return kube.is_defined("argoproj.io")
 
         until = self.place.processes.patience.until
         until(is_established, 30, "the definitions are established")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from tests.e2e.bed import certificates, fleet, gate, ports
+from tests.e2e.bed import certificates, engines, fleet, gate, ports
 from tests.e2e.bed.argocd import INCLUSIONS, NAMESPACE, ArgoCD
 from tests.e2e.bed.cluster import Cluster, Place, boot
 from tests.e2e.bed.fleet import Fleet, Registry
@@ -151,6 +151,21 @@ class Bed:
     def gate(self, fleet: Fleet, site: str) -> Proxy:
         """Give the way to one site: `.refuse()` cuts it, `.pass_()` brings it back."""
         return self.gates[fleet.cluster(site)]
+
+    def define(self, name: str, group: str) -> None:
+        """Bring the definitions of `share/<name>` to all sites, those that are there included."""
+        folder, kube = engines.definitions(name), self.edge.kube
+        assert folder is not None, f"no definitions of {name}"
+        kube.define(folder)
+        self.patience.until(lambda: kube.is_defined(group), 30, f"{group} is defined")
+        known = self._upstream
+        known.namespaced.update(self.edge.namespaced())
+        known.schemas.clear()
+
+    @property
+    def processes(self) -> Processes:
+        """Give every engine by its name: `bed.processes.all["repo-server"].kill()`."""
+        return self.place.processes
 
     def proxies(self) -> tuple[Proxy, ...]:
         """List every way that a test may have cut."""

@@ -100,6 +100,13 @@ class Cluster:
         """Locate a configuration for everybody else; they go through the proxy."""
         return self.place.folder / f"{self.name}.kubeconfig"
 
+    def way(self, client: str) -> tuple[Proxy, Path]:
+        """Make a way that only one client takes, and its configuration, to cut that one alone."""
+        proxy = Proxy(self.place.wire, tcp(self.port), ports.free())
+        path = self.place.folder / f"{self.name}-{client}.kubeconfig"
+        self._write(path, f"https://{LOOPBACK}:{proxy.port}")
+        return proxy, path
+
     def start(self, etcd: Etcd, *, compacts: bool) -> None:
         """Start the API server; `wait` waits for it."""
         place, keys = self.place, self.place.certificates
@@ -200,16 +207,17 @@ class Cluster:
     def upstream(self, kinds: Iterable[str]) -> Upstream:
         """Describe it for the gates of its sites, whose schema shall hold some kinds."""
         context = self.place.certificates.context()
-        return Upstream(self.port, context, TOKEN, self._namespaced(), frozenset(kinds))
+        return Upstream(self.port, context, TOKEN, self.namespaced(), frozenset(kinds))
 
-    def _namespaced(self) -> frozenset[tuple[str, str]]:
+    def namespaced(self) -> set[tuple[str, str]]:
+        """List (group version path, plural) of every kind that lies in a namespace."""
         groups = self.kube.request("GET", "/apis")["groups"]
         paths = [f"/apis/{one['groupVersion']}" for group in groups for one in group["versions"]]
-        found = set()
+        found: set[tuple[str, str]] = set()
         for path in ("/api/v1", *paths):
             kinds = self.kube.request("GET", path)["resources"]
             found |= {(path, kind["name"]) for kind in kinds if kind["namespaced"]}
-        return frozenset(found)
+        return found
 
     def _write(self, path: Path, url: str) -> None:
         ca = str(self.place.certificates.ca)

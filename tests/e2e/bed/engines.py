@@ -59,9 +59,13 @@ def path(name: str) -> str:
 
 def crds() -> Path | None:
     """Find the folder of Argo CD's resource definitions: they are no part of its binary."""
-    told = os.environ.get("TIDEGATE_ARGOCD_CRDS")
+    return definitions("argocd/crds", os.environ.get("TIDEGATE_ARGOCD_CRDS", ""))
+
+
+def definitions(name: str, told: str = "") -> Path | None:
+    """Find a folder of resource definitions that lies beside the engines, in `share/`."""
     binary = find("argocd")
-    beside = Path(binary).parent.parent / "share" / "argocd" / "crds" if binary else None
+    beside = Path(binary).parent.parent / "share" / name if binary else None
     folder = Path(told) if told else beside
     return folder if folder and any(folder.glob("*.yaml")) else None
 

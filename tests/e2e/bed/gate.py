@@ -20,6 +20,7 @@ every status code are those of the real API server. The gate speaks plain HTTP t
 import asyncio
 import re
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +48,7 @@ class Upstream:
     port: int
     ssl: Any
     token: str
-    namespaced: frozenset[tuple[str, str]]
+    namespaced: set[tuple[str, str]]
     kinds: frozenset[str] = frozenset()
     schemas: dict[tuple[str, str], tuple[float, Message, bytes]] = field(default_factory=dict)
 
@@ -59,7 +60,7 @@ class Names:
     seen: str
     real: str
 
-    def target(self, target: str, namespaced: frozenset[tuple[str, str]]) -> str:
+    def target(self, target: str, namespaced: Collection[tuple[str, str]]) -> str:
         """Rewrite the path of a request."""
         path, mark, query = target.partition("?")
         own = f"/api/v1/namespaces/{self.seen}"

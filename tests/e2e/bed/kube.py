@@ -2,9 +2,11 @@
 
 import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
 Object = dict[str, Any]
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
@@ -121,6 +123,22 @@ class Kube:
                 headers={"Content-Type": _APPLY},
                 json=thing,
             )
+
+    def define(self, folder: Path) -> None:
+        """Apply the resource definitions of a folder; `is_defined` says when they count."""
+        for file in sorted(folder.glob("*.yaml")):
+            for thing in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
+                if (thing or {}).get("kind") == "CustomResourceDefinition":
+                    self.apply(thing)
+
+    def is_defined(self, group: str) -> bool:
+        """Say whether every definition of a group is established."""
+        found = [
+            {one["type"]: one["status"] for one in each.get("status", {}).get("conditions", ())}
+            for each in self.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")
+            if each["spec"]["group"] == group
+        ]
+        return bool(found) and all(one.get("Established") == "True" for one in found)
 
     def patch(self, path: str, body: Mapping[str, Any] | Sequence[Any]) -> Object:
         """Patch one object: a list is a JSON patch, a mapping is merged."""
