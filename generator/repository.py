@@ -187,6 +187,15 @@ class Repository:
         under = f"{layout.RELEASES}/{environment}/{model}"
         return self._folders(under, "release.yaml")
 
+    def all_releases(self) -> tuple[tuple[str, str, str], ...]:
+        """List (environment, model, id) of every release that was frozen."""
+        paths = (path.split("/") for path in self.tree.ids(layout.RELEASES))
+        return tuple(
+            (parts[1], parts[2], parts[3])
+            for parts in paths
+            if len(parts) == 5 and parts[4] == "release.yaml"
+        )
+
     def release(self, environment: str, model: str, release: str) -> Release:
         """Read the pins of a release.
 

@@ -51,30 +51,35 @@ class Questions:
         return tuple(dict.fromkeys([self.info, self.started, *pairs]))
 
 
-def questions(model: str, releases: Sequence[str], objectives: Sequence[Objective]) -> Questions:
+def questions(
+    environment: str, model: str, releases: Sequence[str], objectives: Sequence[Objective]
+) -> Questions:
     """Write the queries of one rollout.
 
     Args:
+        environment: Value of the label `environment`; series without that label are asked for, too.
         model: Value of the label `model`.
         releases: Stable and, where there is one, canary; "" is left out.
         objectives: Of that model.
 
     Raises:
-        ValueError: A model or release that is not a name, or no release.
+        ValueError: An environment, model or release that is not a name, or no release.
     """
-    ours = _ours(model, releases)
+    ours = _ours(environment, model, releases)
     return Questions(
         counts=tuple(_count(objective, ours) for objective in objectives),
-        info=str(Selector(RELEASE_INFO, ours[:1])),
+        info=str(Selector(RELEASE_INFO, ours[:2])),
         started=str(Selector(PROCESS_START, ours)),
     )
 
 
-def _ours(model: str, releases: Sequence[str]) -> tuple[Matcher, ...]:
+def _ours(environment: str, model: str, releases: Sequence[str]) -> tuple[Matcher, ...]:
     wanted = sorted({check_release(release) for release in releases if release})
     if not wanted:
         raise ValueError("a query needs at least one release")
     return (
+        # An absent label reads as "": whoever scrapes one environment need not name it.
+        Matcher("environment", "=~", f"{check_name('environment', environment)}|"),
         Matcher("model", "=", check_name("model", model)),
         Matcher("release", "=~", "|".join(wanted)),
     )

@@ -20,7 +20,7 @@ settings.load_profile("tidegate")
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = ROOT / "tests" / "unit"
-ENGINES = ("helm", "kubeconform", "kustomize", "prometheus", "promtool")
+ENGINES = ("helm", "kubeconform", "kustomize", "prometheus", "prometheus3", "promtool", "promtool3")
 UNIT_CPU_S = 6.0
 
 # ------------------------------------------------------------------ rooms stay pure

@@ -162,7 +162,7 @@ class Plants:
                     points = found.setdefault((run.release, one), [])
                     points += [(at, float(value(at))) for at in seen]
             for (release, one), points in found.items():
-                labels = {**COUNTERS[one], "site": site, "model": MODEL, "release": release}
+                labels = {**COUNTERS[one], **_own(release), "site": site}
                 yield Series(labels, tuple(points))
 
     def _seen(self, site: str, run: Run, ticks: range) -> list[int]:
@@ -191,8 +191,12 @@ COUNTERS = (
 
 
 def _wanted(selector: Selector, release: str) -> list[int]:
-    own = {"model": MODEL, "release": release}
+    own = _own(release)
     return [one for one, labels in enumerate(COUNTERS) if selector.accepts(own | labels)]
+
+
+def _own(release: str) -> dict[str, str]:
+    return {"environment": EDGE, "model": MODEL, "release": release}
 
 
 def _counter(one: int, bad: Bad, phase: float, begun: float) -> Callable[[int], float]:

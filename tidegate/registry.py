@@ -1,8 +1,11 @@
 """What a person names in the registry, resolved once however often the intent is tried."""
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
 import click
 
-from generator.errors import InputError
+from generator.errors import InputError, RemoteError
 from generator.model.release import ModelVersion
 from generator.repository import Repository
 
@@ -38,11 +41,52 @@ class Resolver:
 
             config = repository.config()
             name = repository.model(self.model).registry_name
-            uri = self._uri or config.registry
-            if not uri:
-                hint = "set registry.uri in tidegate.yaml, or give --registry URI"
-                raise InputError("no model registry is named", hint=hint)
+            uri = _named(self._uri or config.registry)
             click.echo(f"resolving {name}{self._rest}, hashing its artifacts", err=True)
-            registry = Registry(uri, config.artifacts)
-            self._version = registry.resolve(f"{name}{self._rest}")
+            try:
+                self._version = Registry(uri, config.artifacts).resolve(f"{name}{self._rest}")
+            except RemoteError as error:
+                hint = "nothing was changed: look at that server, or name another with --registry"
+                error.args = (f"{error}; {hint}",)
+                raise
         return self._version
+
+
+def moved_aliases(repository: Repository, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say of each row of `tidegate status` whether its alias means another version by now.
+
+    Args:
+        repository: What stands in Git.
+        rows: As `statuses` gives them.
+
+    Returns:
+        One sentence a row, "" where nothing is to be said.
+
+    Raises:
+        InputError: No registry is named, or it is unusable.
+    """
+    from generator.registry import Registry
+
+    registry = Registry(_named(repository.config().registry), ())
+    return [_moved(repository, row, registry.look_up) for row in rows]
+
+
+def _moved(repository: Repository, row: Mapping[str, Any], look_up: Callable[[str], str]) -> str:
+    running = row.get("canary") or row.get("stable")
+    if not running:
+        return ""
+    try:
+        pinned = repository.release(row["environment"], row["model"], running).version
+        now = look_up(pinned.asked) if "@" in pinned.asked else pinned.version
+    except (InputError, RemoteError) as error:
+        return f"whether the alias of {running} has moved on is not known: {error}"
+    if now == pinned.version:
+        return ""
+    return f"{pinned.asked} has moved on to version {now}; {running} keeps version {pinned.version}"
+
+
+def _named(uri: str) -> str:
+    if not uri:
+        hint = "set registry.uri in tidegate.yaml, or give --registry URI"
+        raise InputError("no model registry is named", hint=hint)
+    return uri

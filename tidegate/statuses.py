@@ -47,6 +47,14 @@ def statuses(repository: Repository, connect: Connect, now: datetime) -> list[Da
     ]
 
 
+def noted(rows: Sequence[Data], notes: Sequence[str]) -> list[Data]:
+    """Add one note to each row; "" is none."""
+    return [
+        {**row, "notes": [*row.get("notes", ()), note]} if note else row
+        for row, note in zip(rows, notes, strict=True)
+    ]
+
+
 def _patient(repository: Repository, environment: str, connect: Connect) -> Query:
     """Open the metrics so that an address that is not allowed reads as no metrics."""
 

@@ -106,7 +106,7 @@ def promote(
     if frozen.id == before.stable or (before.is_climbing and frozen.id == before.canary):
         return None
     _refuse_rejected(repository, frozen)
-    _refuse_second(before, settings)
+    _refuse_second(repository, before, settings, version)
     _check_requires(repository, settings, model, version)
     after = _start(draft, repository, before, settings, frozen)
 
@@ -159,11 +159,17 @@ def _check_first_step(rollout: Rollout, total: int) -> None:
     )
 
 
-def _refuse_second(before: Rollout, settings: Environment) -> None:
+def _refuse_second(
+    repository: Repository, before: Rollout, settings: Environment, version: ModelVersion
+) -> None:
     path = layout.rollout(before.environment, before.model)
     if before.is_climbing and before.on_new_version is OnNewVersion.REFUSE:
+        pinned = repository.release(before.environment, before.model, before.canary).version
+        has_moved = pinned.asked == version.asked and pinned.entry != version.entry
+        moved = f"{version.asked} has moved on to version {version.version}, but "
         raise InputError(
-            f"{before.canary} is at {before.percent}% of this environment",
+            f"{moved if has_moved else ''}{before.canary} is at {before.percent}% "
+            "of this environment",
             file=path,
             hint="wait, revert it, or set onNewVersion: supersede",
         )
@@ -213,6 +219,24 @@ def _need_sites(repository: Repository, environment: str) -> None:
         )
 
 
+def _refuse_overwritten(repository: Repository, version: ModelVersion) -> None:
+    """Refuse other bytes under a version that was pinned before, in any environment."""
+    for environment, model, name in repository.all_releases():
+        if not name.startswith(f"v{version.version}-"):
+            continue
+        try:
+            pinned = repository.release(environment, model, name).version
+        except InputError:
+            continue  # `verify` names it; it says nothing about this one
+        if pinned.entry == version.entry and pinned.digest != version.digest:
+            raise InputError(
+                f"version {version.version} of {version.registry_name!a} has other artifacts now "
+                f"({version.digest[:19]}) than when {name} was frozen ({pinned.digest[:19]})",
+                file=layout.release_file(environment, model, name),
+                hint="find out who overwrote them, and register the new ones as a new version",
+            )
+
+
 def _freeze(
     draft: Draft,
     repository: Repository,
@@ -221,6 +245,7 @@ def _freeze(
     version: ModelVersion,
 ) -> Release:
     spec, settings = repository.model(model), repository.environment(environment)
+    _refuse_overwritten(repository, version)
     image = _image(repository, spec, version)
     copied = _copied(repository, settings, model)
     frozen = freeze(environment, model, version, image, copied, repository.tree.commit)

@@ -68,6 +68,28 @@ def release(view: View) -> Iterator[Problem]:
         yield from _check(view, folder) or _changes(view, folder)
 
 
+def overwritten(view: View) -> Iterator[Problem]:
+    """Compare the digests of all releases that pin one version of the registry."""
+    first: dict[tuple[str, str, int], Release] = {}
+    for folder in folders(view):
+        file = f"{folder.path}/release.yaml"
+        try:
+            pins = read_release(file, folder.files.get("release.yaml", b""))
+        except InputError:
+            continue  # the rule `release` says why
+        known = first.setdefault(pins.version.entry, pins)
+        if known.version.digest != pins.version.digest:
+            other = layout.release_file(known.environment, known.model, known.id)
+            yield Problem(
+                f"version {pins.version.version} of {pins.version.registry_name!a} has other "
+                f"artifacts here ({pins.version.digest[:19]}) than in {other} "
+                f"({known.version.digest[:19]})",
+                file,
+                view.line(file, "version", "digest"),
+                "register one of the two as a new version, promote that, and delete this directory",
+            )
+
+
 def _check(view: View, folder: Folder) -> list[Problem]:
     file = f"{folder.path}/release.yaml"
     if "release.yaml" not in folder.files:

@@ -77,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     Rule("profiles", sites.profiles, "A site would get no manifest when its turn comes."),
     Rule("environment", settings.environment, "A promotion could never start, or draw unevenly."),
     Rule("release", releases.release, "Argo CD does not see such an edit, and no digest holds."),
+    Rule("overwritten", releases.overwritten, "Two releases would have one name, and other bytes."),
     Rule("floating", floating.floating, "The same commit would run something else tomorrow."),
     Rule("images", settings.images, "An image from anywhere would run on every site."),
     Rule("secrets", secrets.secrets, "What once stood in Git is known to all who ever read it."),

@@ -78,6 +78,11 @@ class ModelVersion:
             raise ValueError(f"artifact location {self.uri[:80]!r} is not a plain URI")
         check_digest(self.digest)
 
+    @property
+    def entry(self) -> tuple[str, str, int]:
+        """Name the entry of the registry, whatever bytes it has now."""
+        return self.registry_name, self.version, self.created_ms
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

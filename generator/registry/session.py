@@ -43,6 +43,12 @@ _RULES = {
 }
 
 
+_REFUSED = {
+    401: "check MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+    403: "this user may not do that, or the server's --allowed-hosts does not name it",
+}
+
+
 class AbsentError(Exception):
     """The registry answered that it does not hold this, or does not take it (404, 400)."""
 
@@ -185,11 +191,8 @@ def _translated(uri: str, error: Exception) -> Exception:
             return InputError(f"the artifact store needs another package: {text}")
         case _, 400 | 404:
             return AbsentError(text)
-        case _, 401 | 403:
-            return InputError(
-                f"MLflow at {mask(uri)} refuses: {text}",
-                hint="check MLFLOW_TRACKING_* and the server's --allowed-hosts",
-            )
+        case _, 401 | 403 as status:
+            return InputError(f"MLflow at {mask(uri)} refuses: {text}", hint=_REFUSED[status])
         case _:
             return RemoteError("MLflow", text, endpoint=mask(uri))
 

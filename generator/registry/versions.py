@@ -75,6 +75,19 @@ class Registry:
                 uri, readings = open_contents(session, location, allowed)
                 return _pin(entry, wanted, uri, tuple(readings), _origin(session, entry))
 
+    def look_up(self, ref: str) -> str:
+        """Give the number of the version that `NAME@ALIAS` or `NAME/VERSION` means now.
+
+        Raises:
+            InputError: The reference, the version or the store are unusable, or the extra is not
+                installed.
+            RemoteError: MLflow did not answer, or not in time.
+        """
+        with _refusals(ref):
+            wanted = Reference.parse(ref)
+        with quiet():
+            return str(_find(open_session(self.uri, self.limits), wanted).version)
+
     def write_back(self, version: ModelVersion, tags: Mapping[str, str]) -> None:
         """Write the result of a rollout as tags of the version.
 

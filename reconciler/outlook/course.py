@@ -68,7 +68,8 @@ class Course:
         """Give the questions to the metrics API."""
         rollout = self.rollout
         spec = self.repository.model(rollout.model)
-        return questions(rollout.model, (rollout.stable, rollout.canary), spec.objectives)
+        arms = (rollout.stable, rollout.canary)
+        return questions(rollout.environment, rollout.model, arms, spec.objectives)
 
     def canary(self, percent: Percent) -> frozenset[str]:
         """Give the present sites that run the canary at a percentage."""

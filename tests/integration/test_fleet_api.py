@@ -44,7 +44,8 @@ OBJECTIVES = (
         Fraction(95),
     ),
 )
-ASKED = questions("defect-detector", (OLD, NEW), OBJECTIVES)
+OURS = {"environment": "edge-k3s", "model": "defect-detector"}
+ASKED = questions("edge-k3s", "defect-detector", (OLD, NEW), OBJECTIVES)
 
 
 def fleet(sites: int, **more: Any) -> Fleet:
@@ -53,7 +54,7 @@ def fleet(sites: int, **more: Any) -> Fleet:
         Site(f"plant-{k:04d}", f"edge-{k}", regions[k % 2], "gpu" if k % 3 else "cpu")
         for k in range(sites)
     ]
-    made = Fleet(plants, **{"model": "defect-detector", "seed": 3, "start": T0, **more})
+    made = Fleet(plants, **{**OURS, "seed": 3, "start": T0, **more})
     made.apply(T0, {site.id: OLD for site in plants})
     return made
 
@@ -183,7 +184,7 @@ def test_an_instant_query_gives_a_vector(api: str, method: str) -> None:
                 "metric": {
                     "__name__": "model_release_info",
                     "model_digest": "sha256:ab",
-                    "model": "defect-detector",
+                    **OURS,
                     "release": OLD,
                     "hardware": "gpu",
                     "region": "us-east",
@@ -211,6 +212,8 @@ def test_an_instant_query_gives_a_vector(api: str, method: str) -> None:
         (f'model_release_info{{release="{OLD}"}}', 6),
         (f'model_release_info{{release!="{OLD}"}}', 0),
         ('model_release_info{model="another"}', 0),
+        ('model_release_info{environment=~"edge-k3s|"}', 6),
+        ('model_release_info{environment=~"another|"}', 0),
         ("nothing", 0),
     ],
 )

@@ -524,7 +524,7 @@ def test_the_real_prometheus_is_measured(real: str) -> None:
         ),
         Objective("latency", Slower(Fraction(1), Selector.parse("seconds")), Fraction(99)),
     )
-    asked = questions("m", (STABLE, CANARY), objectives)
+    asked = questions("edge-k3s", "m", (STABLE, CANARY), objectives)
     with http(real) as door:
         api = Prometheus(door)
         found = {text: api.range(text, T0, T0 + 3 * STEP, STEP) for text in asked.texts}

@@ -1,17 +1,13 @@
-"""Against a real MLflow: a SQLite store with file artifacts, and a server on loopback."""
+"""Against a real SQLite store of MLflow, and servers that lie, stall or are away."""
 
-import hashlib
 import json
 import os
 import re
 import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -25,32 +21,17 @@ from typing import Any
 import pytest
 
 from generator.errors import InputError, RemoteError
-from generator.model.manifest import Artifact, manifest_digest
 from generator.model.release import ModelVersion
-from generator.registry import Limits, Registry, load_mlflow, quiet
+from generator.registry import Limits, Registry, quiet
+from tests.artifacts import FILES, digest_of, write
+from tests.servers import IMPATIENT, free_port
 from tidegate.demo.registry import artifact_files, move_alias, seed, store_uri
 
 pytest.importorskip("sqlalchemy", reason="not run: MLflow (not installed)")
 pytest.importorskip("mlflow", reason="not run: MLflow (not installed)")
 
 IMAGE = "registry.example.com/detector@sha256:" + "a" * 64
-FILES = {"MLmodel": b"flavors: {}\n", "data/weights.bin": b"\x00" * 1000}
 NAMES = (f"model-{number}" for number in count())
-SERVER_START_S = 40
-
-
-def digest_of(files: Mapping[str, bytes]) -> str:
-    return manifest_digest(
-        Artifact(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items()
-    )
-
-
-def write(folder: Path, files: Mapping[str, bytes]) -> Path:
-    for path, data in files.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    return folder
 
 
 @dataclass(frozen=True)
@@ -524,21 +505,13 @@ def say(
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_BACKOFF_JITTER", "0")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
-
-
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    for name, value in IMPATIENT.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_is_away_is_named_without_its_password():
-    registry = Registry(f"http://robot:hunter2@127.0.0.1:{closed_port()}", ())
+    registry = Registry(f"http://robot:hunter2@127.0.0.1:{free_port()}", ())
     with pytest.raises(RemoteError, match="Connection refused") as caught:
         registry.resolve("a@b")
     assert re.fullmatch(r"http://\*\*\*@127\.0\.0\.1:\d+", caught.value.endpoint)
@@ -725,123 +698,3 @@ def test_a_download_that_takes_too_long_is_left(answer):
     host = answer(Liar(VERSION, endless=True))
     with pytest.raises(RemoteError, match="not done within 1 s"):
         pinned_from(host, seconds=1)
-
-
-@dataclass(frozen=True)
-class Server:
-    uri: str
-    client: Any
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Start the real server with served artifacts, or skip when this machine is too slow."""
-    load_mlflow(full=True)
-    from mlflow import MlflowClient
-
-    folder, port = tmp_path_factory.mktemp("server"), closed_port()
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
-        *("--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
-        *("--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
-    ]
-    lean = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=lean, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        uri = f"http://127.0.0.1:{port}"
-        if not answers(f"{uri}/health"):
-            pytest.skip(f"not run: mlflow server (no answer within {SERVER_START_S} s)")
-        yield Server(uri, MlflowClient(uri, uri))
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
-
-
-def answers(url: str) -> bool:
-    until = time.monotonic() + SERVER_START_S
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return True
-        except OSError:
-            time.sleep(0.2)
-    return False
-
-
-@pytest.fixture(scope="module")
-def served(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Register a logged model on the server, as an ML engineer does; give its id."""
-    client, folder = server.client, write(tmp_path_factory.mktemp("model"), FILES)
-    with quiet():
-        run = client.create_run("0").info.run_id
-        model = client.create_logged_model("0", name="served", source_run_id=run)
-        client.log_model_artifacts(model.model_id, str(folder))
-        client.finalize_logged_model(model.model_id, "READY")
-        client.create_registered_model("served")
-        source = f"models:/{model.model_id}"
-        client.create_model_version(
-            "served", source, run_id=run, await_creation_for=0, model_id=model.model_id
-        )
-        client.set_registered_model_alias("served", "champion", "1")
-        client.copy_model_version("models:/served/1", "production")
-    return str(model.model_id)
-
-
-def test_a_real_server_is_pinned_like_a_store(server, served, capfd):
-    registry = Registry(server.uri, ("mlflow-artifacts:",))
-    pinned = registry.resolve("served@champion")
-    assert (pinned.model_id, pinned.version, pinned.digest) == (served, "1", digest_of(FILES))
-    assert re.fullmatch(rf"mlflow-artifacts:/0/models/{served}/artifacts", pinned.uri)
-    copy = registry.resolve("production/1")
-    assert (copy.model_id, copy.uri, copy.digest) == (served, pinned.uri, pinned.digest)
-    registry.write_back(copy, {"tidegate.result": "Completed"})
-    assert server.client.get_model_version("production", "1").tags == {
-        "tidegate.result": "Completed"
-    }
-    assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("ref", "hint"),
-    [
-        ("served@nobody", "aliases: champion"),
-        ("served/9", "last versions: 1"),
-        ("serve/1", "models: served"),
-    ],
-)
-def test_a_real_server_says_what_is_there(server, served, ref, hint):
-    with pytest.raises(InputError, match=hint):
-        Registry(server.uri, ()).resolve(ref)
-
-
-@pytest.mark.parametrize(
-    ("allow", "limits", "why"),
-    [
-        (("https://elsewhere",), Limits(), "add 'mlflow-artifacts:'"),
-        (("mlflow-artifacts:",), Limits(files=2), "more than 2 artifact files"),
-        (("mlflow-artifacts:",), Limits(size_bytes=999), "more than 999 bytes"),
-    ],
-)
-def test_a_real_server_is_held_to_the_limits(server, served, allow, limits, why):
-    with pytest.raises(InputError, match=why):
-        Registry(server.uri, allow, limits).resolve("served/1")
-
-
-def test_a_download_leaves_nothing_behind(server, served, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    Registry(server.uri, ("mlflow-artifacts:",)).resolve("served/1")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_artifact_overwritten_on_the_server_changes_the_digest(server, served, tmp_path):
-    registry = Registry(server.uri, ("mlflow-artifacts:",))
-    before = registry.resolve("served/1")
-    spoilt = {**FILES, "data/weights.bin": b"\x01" * 1000}
-    with quiet():
-        server.client.log_model_artifacts(served, str(write(tmp_path, spoilt)))
-    after = registry.resolve("served/1")
-    assert (after.created_ms, after.uri) == (before.created_ms, before.uri)
-    assert (before.digest, after.digest) == (digest_of(FILES), digest_of(spoilt))

@@ -1,6 +1,5 @@
 """The command line as people and pipelines meet it: help, exit codes, one clear line, stdout."""
 
-import io
 import json
 import os
 import re
@@ -11,27 +10,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import click
 import pytest
 
 from tests.builders import EDGE, MODEL, Origin, baseline, fleet, promote
+from tests.shell import tidegate
 from tidegate import cli
 
 PYTHON = [sys.executable, "-m", "tidegate.cli"]
-
-
-def tidegate(*words: str) -> tuple[int, str, str]:
-    """Run one command line here; give exit code, stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = cli.run(list(words))
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return code, out.getvalue(), err.getvalue()
 
 
 def git(folder: Path, *words: str) -> str:

@@ -1,12 +1,10 @@
 """`tidegate init` and the fleet's sites: whole or not at all, and every problem in one pass."""
 
-import io
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from importlib import import_module
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import yaml
 
 from generator import layout
 from tests.builders import EDGE, IMAGE, MODEL, Origin, baseline, fleet
+from tests.shell import tidegate
 from tidegate import cli
 
 pytest.importorskip("cookiecutter", reason="not run: cookiecutter (not installed)")
@@ -25,17 +24,6 @@ NOW = "2026-11-20T08:00:00Z"
 WORDS = ["--environment", EDGE, "--environment", "cloud-eks", "--model", MODEL, "--image", IMAGE]
 SHARD = f"environments/{EDGE}/sites/s000.yaml"
 PROJECT = f"argocd/fleet/{EDGE}/s000/project.yaml"  # lists the clusters
-
-
-def tidegate(*words: str | Path) -> tuple[int, str, str]:
-    """Run one command line here; give exit code, stdout and stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = cli.run([str(word) for word in words])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return code, out.getvalue(), err.getvalue()
 
 
 def git(folder: Path, *words: str) -> str:

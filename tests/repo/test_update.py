@@ -1,10 +1,8 @@
 """`tidegate update`: blueprints move on, people edit, and neither is lost."""
 
-import io
 import json
 import subprocess
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -18,7 +16,7 @@ from generator.gitrepo.merging import merge
 from generator.model.blueprint import Stamp
 from generator.model.environment import Kind
 from tests.builders import IMAGE, MODEL
-from tidegate import cli
+from tests.shell import tidegate
 
 pytest.importorskip("cookiecutter", reason="not run: cookiecutter (not installed)")
 
@@ -28,16 +26,6 @@ ROLLOUT = layout.rollout(EDGE, MODEL)
 SETTINGS = layout.environment(EDGE)
 OLD = "docs/runbooks/old.md"
 NOTHING = "nothing to do: that is how it stands already\n"
-
-
-def tidegate(*words: str | Path) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        try:
-            code = cli.run([str(word) for word in words])
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return code, out.getvalue(), err.getvalue()
 
 
 def git(folder: Path, *words: str) -> str:

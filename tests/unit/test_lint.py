@@ -52,6 +52,9 @@ from tests.builders import (
     revert_to,
     version,
 )
+from tests.builders import (
+    freeze as frozen,
+)
 from tidegate.scaffolding import scaffold
 
 pytestmark = pytest.mark.slow
@@ -337,6 +340,19 @@ def _unlisted_column(have: Memory) -> Memory:
     return have.put(SHARD, have.files[SHARD].replace(b', line: "a"', b""))
 
 
+def _both(have: Memory, env: str) -> Memory:
+    """Merge two branches that froze one version while its bytes were changed between them."""
+
+    def other(repository: Repository) -> ChangeSet | None:
+        found = version(14, digest=DIGEST)
+        return promotions.release(repository, env, MODEL, found, ASKED)[1]
+
+    theirs = have.do(other).change
+    assert theirs is not None
+    mine = have.do(frozen(14))
+    return mine.land(replace(theirs, base=mine.commit))
+
+
 PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
     ("schema", "an unknown key", settled, swap(ROLLOUT, b"soak: 2h", b"sok: 2h")),
     (
@@ -395,6 +411,13 @@ PLANTED: list[tuple[str, str, Callable[[], Memory], Plant]] = [
             ROLLOUT, re.sub(rb"stable: \S+", b"stable: v7-00000000", have.files[ROLLOUT])
         ),
     ),
+    (
+        "overwritten",
+        "the bytes of a version changed, here",
+        settled,
+        lambda have: _both(have, EDGE),
+    ),
+    ("overwritten", "and elsewhere", settled, lambda have: _both(have, CLOUD)),
     ("rollout", "a rejected canary", climbing, _rejected_canary),
     (
         "rollout",
@@ -771,6 +794,37 @@ def test_what_no_digest_of_a_release_holds_is_told_before_it_is_committed() -> N
         "release",
         f"a release never changes, but this one did since the last commit: {path}",
     )
+
+
+def test_a_version_whose_bytes_changed_is_named_with_both_releases() -> None:
+    tree = _both(settled(), EDGE)
+    (one,) = findings(tree)
+    first, second = (
+        layout.release_file(EDGE, MODEL, name)
+        for name in tree.view.repository.releases(EDGE, MODEL)
+        if name.startswith("v14-")
+    )
+    here, there = tree.view.repository, tree.files[second].decode().splitlines()
+    pinned = {path: here.release(*path.split("/")[1:4]).version.digest for path in (first, second)}
+    assert one.message == (
+        f"version 14 of '{MODEL}' has other artifacts here ({pinned[second][:19]}) "
+        f"than in {first} ({pinned[first][:19]})"
+    )
+    assert (one.file, there[one.line - 1].strip()) == (second, f'digest: "{pinned[second]}"')
+
+
+def test_a_version_of_a_model_that_was_made_anew_is_another_one() -> None:
+    anew = replace(version(12, digest=DIGEST), created_ms=1)
+    made = settled().do(lambda have: promotions.release(have, EDGE, MODEL, anew, ASKED)[1])
+    assert findings(made) == ()
+
+
+def test_a_version_whose_bytes_changed_is_not_frozen_again() -> None:
+    changed = version(12, digest=DIGEST)
+    for env in (EDGE, CLOUD):
+        for start_ in (promotions.release, promotions.baseline, promotions.promote):
+            with pytest.raises(InputError, match="version 12 of 'defect-detector' has other"):
+                start_(Repository(settled()), env, MODEL, changed, ASKED)
 
 
 def test_a_release_may_go_and_come_back_as_it_was() -> None:

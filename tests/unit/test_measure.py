@@ -99,7 +99,7 @@ def run(
     when: Window,
     objectives: tuple[Objective, ...] = (ERRORS,),
 ) -> Measurement:
-    asked = questions("m", (STABLE, CANARY), objectives)
+    asked = questions("edge-k3s", "m", (STABLE, CANARY), objectives)
     return measure(asked, answers(asked, series), who, when)
 
 
@@ -483,7 +483,7 @@ def test_what_a_site_says_cannot_forge_a_line() -> None:
 
 
 def test_warnings_are_passed_on_and_notes_have_an_end() -> None:
-    asked = questions("m", (STABLE, CANARY), ALL)
+    asked = questions("edge-k3s", "m", (STABLE, CANARY), ALL)
     found = answers(asked, [], warnings=("partial response",), notes=())
     found[asked.info] = Answer((), notes=tuple(f"note {k}" for k in range(50)))
     measured = measure(asked, found, assignment(), window(0, 1))
@@ -498,14 +498,14 @@ def test_history_sums_the_stable_release_and_says_who_reported() -> None:
         *events("c", CANARY, [0, 20, 40, 60, 80], [0, 9, 9, 9, 9]),
         info("c", CANARY, [None, 1, 1, None, None]),
     ]
-    asked = questions("m", (STABLE,), (ERRORS,))
+    asked = questions("edge-k3s", "m", (STABLE,), (ERRORS,))
     past = history(asked, answers(asked, series), assignment((-9, {"a"})), window(0, 4))
     assert past.lines == (HistoryLine("r1", "errors", {"a": (82, 2), "b": (51, 1)}),)
     assert past.reporting == {"a": 1.0, "b": 0.5, "c": 0.5}
 
 
 def test_history_without_any_data_is_empty() -> None:
-    asked = questions("m", (STABLE,), (ERRORS,))
+    asked = questions("edge-k3s", "m", (STABLE,), (ERRORS,))
     past = history(asked, answers(asked, []), assignment(), window(0, 4))
     assert past.lines == (HistoryLine("r1", "errors", {}),)
     assert past.reporting == {"a": 0.0, "b": 0.0, "c": 0.0}

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from generator.model.counters import edge
 from generator.model.objective import Below, Objective, Ratio, Selector, Slower
 from reconciler.queries import Count, questions
+from tidegate.demo.selector import parse as read
 
 STABLE, CANARY = "v12-9be07d11", "v13-3f9a1c2b"
-OURS = f'model="defect-detector",release=~"{STABLE}|{CANARY}"'
+OURS = f'environment=~"edge-k3s|",model="defect-detector",release=~"{STABLE}|{CANARY}"'
 LATENCY = Selector.parse("model_prediction_latency_seconds")
 ERRORS = Objective(
     "errors",
@@ -25,7 +26,7 @@ ERRORS = Objective(
 
 
 def test_ratio_asks_for_both_counters_under_our_matchers() -> None:
-    asked = questions("defect-detector", (STABLE, CANARY), (ERRORS,))
+    asked = questions("edge-k3s", "defect-detector", (STABLE, CANARY), (ERRORS,))
     assert asked.counts == (
         Count(
             "errors",
@@ -37,7 +38,7 @@ def test_ratio_asks_for_both_counters_under_our_matchers() -> None:
 
 def test_slower_counts_the_good_ones_under_the_bound() -> None:
     objective = Objective("latency", Slower(Fraction(1, 4), LATENCY), Fraction(99))
-    (count,) = questions("defect-detector", (STABLE, CANARY), (objective,)).counts
+    (count,) = questions("edge-k3s", "defect-detector", (STABLE, CANARY), (objective,)).counts
     assert count == Count(
         "latency",
         f"model_prediction_latency_seconds_count{{{OURS}}}",
@@ -49,7 +50,7 @@ def test_slower_counts_the_good_ones_under_the_bound() -> None:
 def test_below_counts_the_bad_ones_under_the_floor() -> None:
     histogram = Selector.parse('model_prediction_confidence{camera!="b"}')
     objective = Objective("confidence", Below(Fraction(3, 5), histogram), Fraction(95))
-    (count,) = questions("defect-detector", (STABLE, CANARY), (objective,)).counts
+    (count,) = questions("edge-k3s", "defect-detector", (STABLE, CANARY), (objective,)).counts
     assert count == Count(
         "confidence",
         f'model_prediction_confidence_count{{camera!="b",{OURS}}}',
@@ -60,26 +61,52 @@ def test_below_counts_the_bad_ones_under_the_floor() -> None:
 def test_one_text_is_asked_once_whatever_number_of_objectives_use_it() -> None:
     fast = Objective("fast", Slower(Fraction(1, 4), LATENCY), Fraction(99))
     very = Objective("very-fast", Slower(Fraction(1, 10), LATENCY), Fraction(90))
-    asked = questions("defect-detector", (STABLE, CANARY), (ERRORS, fast, very, fast))
+    asked = questions("edge-k3s", "defect-detector", (STABLE, CANARY), (ERRORS, fast, very, fast))
     assert len(asked.texts) == len(set(asked.texts)) == 7
     assert asked.texts[:2] == (
-        'model_release_info{model="defect-detector"}',
+        'model_release_info{environment=~"edge-k3s|",model="defect-detector"}',
         f"model_process_start_time_seconds{{{OURS}}}",
     )
 
 
 def test_without_canary_only_stable_is_asked_for() -> None:
-    asked = questions("defect-detector", (STABLE, ""), ())
+    asked = questions("edge-k3s", "defect-detector", (STABLE, ""), ())
     assert asked.started.endswith(f'release=~"{STABLE}"}}')
 
 
 @pytest.mark.parametrize(
-    ("model", "releases"),
-    [("x", ()), ("x", ("",)), ("x", ("v1",)), ('x"}', (STABLE,)), ("x", ("v1-0000000|",))],
+    ("environment", "model", "releases"),
+    [
+        ("e", "x", ()),
+        ("e", "x", ("",)),
+        ("e", "x", ("v1",)),
+        ("e", 'x"}', (STABLE,)),
+        ("e", "x", ("v1-0000000|",)),
+        ("e|.*", "x", (STABLE,)),
+        ("", "x", (STABLE,)),
+    ],
 )
-def test_what_is_no_name_never_becomes_promql(model: str, releases: tuple[str, ...]) -> None:
+def test_what_is_no_name_never_becomes_promql(
+    environment: str, model: str, releases: tuple[str, ...]
+) -> None:
     with pytest.raises(ValueError, match=r"."):
-        questions(model, releases, ())
+        questions(environment, model, releases, ())
+
+
+@pytest.mark.parametrize(
+    ("own", "is_asked_for"),
+    [("edge-k3s", True), ("", True), ("edge-k3s-2", False), ("edge", False), ("cloud-eks", False)],
+)
+def test_another_environment_with_the_same_names_is_not_asked_for(
+    own: str, is_asked_for: bool
+) -> None:
+    asked = questions("edge-k3s", "defect-detector", (STABLE, CANARY), (ERRORS,))
+    labels = {"environment": own, "model": "defect-detector", "release": CANARY, "outcome": "error"}
+    found = {
+        bool(read(text).accepts({**labels, "__name__": text.partition("{")[0]}))
+        for text in asked.texts
+    }
+    assert found == {is_asked_for}
 
 
 @pytest.mark.parametrize(

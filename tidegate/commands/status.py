@@ -9,7 +9,8 @@ import click
 from generator.repository import Repository
 from reconciler.wiring import Origins, origin_of
 from tidegate.place import Place, is_local, looking, read_now
-from tidegate.statuses import statuses, tree
+from tidegate.registry import moved_aliases
+from tidegate.statuses import noted, statuses, tree
 
 
 @click.command
@@ -22,16 +23,26 @@ from tidegate.statuses import statuses, tree
     metavar="URL",
     help="A metrics API that Git may name; loopback ones are allowed for local remotes.",
 )
+@click.option(
+    "--aliases", is_flag=True, help="Ask the registry, too: has a promoted alias moved on since?"
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
 @looking
 def status(
-    where: Place, *, watch: bool, every: float, origins: tuple[str, ...], as_json: bool
+    where: Place,
+    *,
+    watch: bool,
+    every: float,
+    origins: tuple[str, ...],
+    aliases: bool,
+    as_json: bool,
 ) -> None:
     """Show how every rollout stands: step, sites, verdict, and what it waits for.
 
     \b
     tidegate status
     tidegate status -w
+    tidegate status --aliases
     tidegate status --repo https://git.example/fleet.git --allow-origin http://prometheus:9090
     """
     allowed = dict.fromkeys((origin_of(text) for text in origins), "")
@@ -40,6 +51,8 @@ def status(
         repository = Repository(where.tree())
         repository.config()
         rows = statuses(repository, connect, where.now)
+        if aliases:
+            rows = noted(rows, moved_aliases(repository, rows))
         text = json.dumps(rows, indent=2) if as_json else tree(rows, where.now)
         click.echo(("\033[2J\033[H" if watch and not as_json else "") + text)
         if not watch:

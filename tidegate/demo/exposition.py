@@ -107,7 +107,9 @@ class Exposition:
 
     def _labels(self, variant: _Variant, release: str) -> dict[str, str]:
         pins = self._fleet.pins.get(release, {}) if variant.pinned else {}
-        return {**variant.labels, **pins, "model": self._fleet.model, "release": release}
+        where = {"environment": self._fleet.environment} if self._fleet.environment else {}
+        ours = {**where, "model": self._fleet.model, "release": release}
+        return {**variant.labels, **pins, **ours}
 
     def _lines(
         self, head: str, texts: Sequence[str], values: Values, present: NDArray[np.bool_]

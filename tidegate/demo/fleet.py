@@ -72,6 +72,7 @@ class Fleet:
         interval: timedelta = INTERVAL,
         behaviours: Mapping[str, Behaviour] | None = None,
         pins: Mapping[str, Mapping[str, str]] | None = None,
+        environment: str = "",
         per_5_minutes: float = 20.0,
         flaky: float = 0.2,
         keep: timedelta = KEEP,
@@ -86,6 +87,7 @@ class Fleet:
             interval: Spacing of the ticks, at which they are also scraped.
             behaviours: How good each release is; read at every tick, so it may grow.
             pins: Release to further labels of `model_release_info`; read when asked for.
+            environment: Value of the label `environment`; "" for none.
             per_5_minutes: Predictions of an average plant.
             flaky: Share of plants that are away some of the time, 0..1.
             keep: How long samples are kept.
@@ -95,6 +97,7 @@ class Fleet:
         """
         self.sites = tuple(sites)
         self.model = model
+        self.environment = environment
         self.interval_s = int(interval.total_seconds())
         self.releases: list[str] = []
         self.pins = pins if pins is not None else {}

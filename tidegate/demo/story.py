@@ -128,6 +128,7 @@ def open_demo(workspace: Workspace, story: Story, screen: Screen) -> "tuple[Demo
         seed=story.seed,
         start=story.start,
         behaviours=Behaviours(story.fault),
+        environment=EDGE,
     )
     bare = bare_clone(workspace.origin, workspace.state)
     origin = Origin(Bare(workspace.state / "fleet.git", workspace.origin, "main"), EDGE, MODEL)

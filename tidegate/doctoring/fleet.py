@@ -56,7 +56,8 @@ class Fleet:
     def selectors(self, environment: str, model: str) -> tuple[str, ...]:
         """List the selectors that a model is judged by."""
         release = self.stable[environment, model]
-        asked = questions(model, (release,), self.objectives.get(model, ()))
+        objectives = self.objectives.get(model, ())
+        asked = questions(environment, model, (release,), objectives)
         return asked.texts
 
     @property
