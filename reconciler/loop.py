@@ -265,6 +265,8 @@ class Loop:
                 code = self._turn() if self._is_mine() else ExitCode.DONE
                 if once:
                     self._settle(SETTLE_S)
+                    # The next one has another name, and would wait for this one to run out.
+                    self._let_go()
                     return code
                 self._wait()
         except Stopped:
