@@ -6,6 +6,7 @@ that Argo CD is told not to watch: the definitions of OpenAPI v2 (in protobuf) a
 paths of OpenAPI v3 (in JSON) that its kinds refer to.
 """
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,7 @@ _REFERENCE = re.compile(rb"#/(?:definitions|components/schemas)/([\w.-]+)")
 _KIND = "x-kubernetes-group-version-kind"
 
 
+@functools.lru_cache(maxsize=64)
 def cut(path: str, accepted: str, document: bytes, kinds: frozenset[str]) -> bytes:
     """Cut what is asked for at a path; other paths and forms stay as they are."""
     if path == V2 and "protobuf" in accepted:
