@@ -55,7 +55,9 @@ def test_a_good_model_climbs_in_five_steps(
     assert [words for words in climbed if any(words in text for text in said)] == climbed
     assert bed.held(fleet) == bed.running(fleet) == dict.fromkeys(fleet.sites, new)
     again = bed.argocd.rendered(fleet.name)[rendered:]
-    assert sorted(again) == sorted(f"sites/{fleet.name}/{site}/{MODEL}" for site in fleet.sites)
+    # Argo CD may render one twice at the same moment, for its poll and for our refresh.
+    assert set(again) == {f"sites/{fleet.name}/{site}/{MODEL}" for site in fleet.sites}
+    note("renderings per site flipped over a whole climb", round(len(again) / SITES, 3))
     decisions = [one["decision"] for one in steps.evidence(fleet).values()]
     assert decisions.count("advance") == 5
 
