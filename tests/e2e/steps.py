@@ -1,5 +1,6 @@
 """What scenarios do and look at again and again."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -8,11 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from tests.e2e.bed.argocd import NAMESPACE
 from tests.e2e.bed.bed import Bed
-from tests.e2e.bed.fleet import Fleet
+from tests.e2e.bed.fleet import Fleet, NewFleet
+from tests.e2e.bed.kube import ARGO, location
 from tidegate.demo.registry import MODEL
 
+_PHASE = "/status/operationState/phase"
 _MAIN = "import sys; from tidegate.cli import main; sys.argv[0] = 'tidegate'; main()"
 
 
@@ -69,6 +74,23 @@ def once(bed: Bed, fleet: Fleet, *words: str) -> str:
     return fleet.run("reconcile", "--repo", fleet.remote, "--once", *state, *hub, *words).out
 
 
+def baseline(
+    bed: Bed, new_fleet: NewFleet, sites: int, settings: Mapping[str, str]
+) -> tuple[Fleet, str]:
+    """Make a fleet whose sites all run version 1, and are all seen by Prometheus."""
+    fleet = new_fleet(sites, settings, is_measured=True)
+    release = fleet.promote(1, "--baseline")
+    bed.deliver(fleet)
+    bed.settle(fleet, 120)
+    asked = f'count(model_release_info{{environment="{fleet.name}",release="{release}"}})'
+
+    def seen() -> bool:
+        return [one["value"][1] for one in bed.prometheus.ask(asked)] == [str(sites)]
+
+    bed.patience.until(seen, 60, "every site has metrics")
+    return fleet, release
+
+
 def flipped(fleet: Fleet, before: str, after: str = "refs/heads/main") -> frozenset[str]:
     """Name the sites whose pointer a commit, or several, changed."""
     old, new = fleet.desired(before), fleet.desired(after)
@@ -110,6 +132,56 @@ def pods(bed: Bed, fleet: Fleet) -> Mapping[str, frozenset[str]]:
         if who["namespace"] in named:
             found[named[who["namespace"]]].add(who["uid"])
     return {site: frozenset(uids) for site, uids in found.items()}
+
+
+def good_pods(bed: Bed, fleet: Fleet, release: str) -> Mapping[str, frozenset[str]]:
+    """Give the uids of the pods that serve a release, by site; a site without any is not there."""
+    named = {fleet.namespace(site): site for site in fleet.sites}
+    found: dict[str, set[str]] = {}
+    for pod in bed.edge.kube.list("v1", "Pod", labels=f"tidegate.dev/release={release}"):
+        who, told = pod["metadata"], pod["status"].get("conditions", ())
+        ready = any((one["type"], one["status"]) == ("Ready", "True") for one in told)
+        if who["namespace"] in named and ready and "deletionTimestamp" not in who:
+            found.setdefault(named[who["namespace"]], set()).add(who["uid"])
+    return {site: frozenset(uids) for site, uids in found.items()}
+
+
+def operation(bed: Bed, fleet: Fleet, site: str) -> Mapping[str, Any]:
+    """Read the sync of a site that runs, or the last one."""
+    name = fleet.application(site)
+    application = bed.hub.kube.get(ARGO, "Application", name, NAMESPACE) or {}
+    found: Mapping[str, Any] = application.get("status", {}).get("operationState", {})
+    return found
+
+
+def end_operation(bed: Bed, fleet: Fleet, site: str) -> None:
+    """End a sync that runs, as a person does with `argocd app terminate-op`."""
+    where, phase = location(ARGO, "Application", NAMESPACE, fleet.application(site)), _PHASE
+    test = {"op": "test", "path": phase, "value": "Running"}
+    bed.hub.kube.patch(where, [test, {"op": "replace", "path": phase, "value": "Terminating"}])
+
+
+def since_push(fleet: Fleet) -> float:
+    """Give the seconds since the newest push arrived in the remote."""
+    return time.time() - (fleet.folder / "origin.git/refs/heads/main").stat().st_mtime
+
+
+def reverted(fleet: Fleet, reconciler: Reconciler) -> Callable[[], bool]:
+    """Look whether the rollout was taken back."""
+
+    def look() -> bool:
+        assert rollout_line(fleet, "phase") == "Reverted", reconciler.texts()[-1500:]
+        return True
+
+    return look
+
+
+def recording(fleet: Fleet, path: str) -> Sequence[Mapping[str, Any]]:
+    """Read the recording that belongs to a piece of evidence."""
+    argv = ["git", "-C", str(fleet.folder / "origin.git"), "show"]
+    packed = path.removesuffix(".json") + ".ndjson.gz"
+    done = subprocess.run([*argv, f"main:{packed}"], capture_output=True, check=True, timeout=60)
+    return [json.loads(line) for line in gzip.decompress(done.stdout).splitlines()]
 
 
 def evidence(fleet: Fleet) -> Mapping[str, Mapping[str, object]]:
