@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from generator.changes import Committed, Refused, Stale
 from generator.errors import ExitCode, InputError, RemoteError, TidegateError
 from generator.repository import Repository
-from reconciler.applied import disagreements
+from reconciler.applied import Agreement
 from reconciler.following import View
 from reconciler.guard import Guard, Remote, Stopped
 from reconciler.journal import entry
@@ -247,6 +247,7 @@ class Loop:
     _code: int = field(default=ExitCode.DONE, init=False)
     _said: tuple[str, ...] = field(default=(), init=False)
     _holder: str = field(default="", init=False)
+    _agreement: Agreement = field(default_factory=Agreement, init=False)
 
     def __post_init__(self) -> None:
         """Stand between the signals and the remote."""
@@ -333,14 +334,15 @@ class Loop:
             self.log(self._entry(now, "error", trouble=text))
 
     def _say_disagreements(self, done: Sequence[Done], view: View) -> None:
+        now = datetime.now(UTC)
         for one in done:
-            outlook, passed = one.passed.outlook, one.passed
-            if outlook is None or not outlook.sights:
+            outlook, line = one.passed.outlook, (one.passed.environment, one.passed.model)
+            if outlook is None or outlook.through is None:
                 continue
             serving = {site: sight.serving for site, sight in outlook.sights.items()}
-            for text in disagreements(view.line(passed.environment, passed.model), serving):
-                words = {"environment": passed.environment, "model": passed.model, "text": text}
-                self.log(self._entry(datetime.now(UTC), "warning", **words))
+            for text in self._agreement.news(line, view.line(*line), serving, outlook.through, now):
+                words = {"environment": line[0], "model": line[1], "text": text}
+                self.log(self._entry(now, "warning", **words))
 
     def _pass(self, now: datetime) -> Iterator[str]:
         done: list[Done] = []

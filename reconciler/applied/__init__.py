@@ -4,13 +4,14 @@ Nothing here decides about a rollout: a release is judged by what it predicts, n
 Argo CD says of it.
 """
 
-from reconciler.applied.agreement import disagreements
+from reconciler.applied.agreement import Agreement
 from reconciler.applied.application import Application, Operation, read_application
 from reconciler.applied.nudges import Nudges, nudge
 from reconciler.applied.standing import Contents, Standing, State, stand
 from reconciler.applied.wanted import Wanted, wanted
 
 __all__ = [
+    "Agreement",
     "Application",
     "Contents",
     "Nudges",
@@ -18,7 +19,6 @@ __all__ = [
     "Standing",
     "State",
     "Wanted",
-    "disagreements",
     "nudge",
     "read_application",
     "stand",
