@@ -31,6 +31,7 @@ class Fake:
         hang: Paths that are never answered.
         trickle: Paths whose answer comes a byte at a time.
         garbage: Paths whose answer is no JSON.
+        denied: "verb resource" of what an access review says no to.
         before: Called before each writing request.
         calls: (method, path) of every request.
     """
@@ -40,6 +41,7 @@ class Fake:
     hang: set[str] = field(default_factory=set)
     trickle: set[str] = field(default_factory=set)
     garbage: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     before: Any = None
     calls: list[tuple[str, str]] = field(default_factory=list)
     port: int = 0
@@ -112,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         asked = parse_qs(parts.query)
         start = int(asked.get("continue", ["0"])[0])
         size = int(asked.get("limit", ["0"])[0]) or len(found) or 1
+        if "as=PartialObjectMetadataList" in self.headers["Accept"]:
+            found = [{"metadata": one["metadata"]} for one in found]
         page, rest = found[start : start + size], start + size < len(found)
         metadata = {"continue": str(start + size)} if rest else {}
         if "as=Table" in self.headers["Accept"]:
@@ -135,6 +139,8 @@ class _Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if not self._begin(method, path):
             return
+        if path.rpartition("/")[2].startswith("selfsubject"):
+            return self._send(201, _review(body, self.held.denied))
         if self.held.before:
             self.held.before(method, path)
         with self.held.lock:
@@ -210,6 +216,14 @@ def _cells(one: Mapping[str, Any]) -> list[str]:
         sync.get("revision", ""),
         one.get("spec", {}).get("project", ""),
     ]
+
+
+def _review(body: Mapping[str, Any], denied: set[str]) -> dict[str, Any]:
+    asked = body.get("spec", {}).get("resourceAttributes")
+    if asked is None:
+        return {**body, "status": {"userInfo": {"username": "tester"}}}
+    is_denied = f"{asked['verb']} {asked['resource']}" in denied
+    return {**body, "status": {"allowed": not is_denied}}
 
 
 def _status(code: int, message: str) -> dict[str, Any]:

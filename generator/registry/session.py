@@ -76,6 +76,11 @@ class Session:
         return RemoteError("MLflow", message, endpoint=mask(self.uri))
 
 
+def has_credentials() -> bool:
+    """Say whether the SDK would send credentials of the environment to a server."""
+    return any(os.environ.get(name) for name in _SECRETS)  # noqa: TID251 - the SDK reads them there
+
+
 def load_mlflow(*, full: bool = False) -> None:
     """Import the SDK with our bounds in place, silently.
 

@@ -88,6 +88,21 @@ class Registry:
         with quiet():
             return str(_find(open_session(self.uri, self.limits), wanted).version)
 
+    def aliases(self, name: str) -> Mapping[str, str] | None:
+        """Give version by alias of a registered model; None where there is no such model.
+
+        Raises:
+            InputError: The store is unusable or refuses us, or the extra is not installed.
+            RemoteError: MLflow did not answer, or not in time.
+        """
+        with quiet():
+            session = open_session(self.uri, self.limits)
+            try:
+                model = session.call(lambda: session.client.get_registered_model(name))
+            except AbsentError:
+                return None
+        return {_shown([alias]): str(number)[:20] for alias, number in model.aliases.items()}
+
     def write_back(self, version: ModelVersion, tags: Mapping[str, str]) -> None:
         """Write the result of a rollout as tags of the version.
 

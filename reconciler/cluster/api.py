@@ -8,6 +8,8 @@ Safe for several threads. A call that failed may have reached the server.
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,12 +25,17 @@ PAGE = 500
 MOST_PAGES = 200
 SYSTEM = "Kubernetes"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+HEADS = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
 _WORDS = {401: "the credentials are not accepted", 403: "not permitted"}
 # Somebody else was there first, or what was tested in a patch does not hold.
 _CONFLICTS = (409, 422)
+
+
+class Forbidden(RemoteError):  # noqa: N818 (an answer)
+    """The API server answered that this identity may not."""
 
 
 class Conflict(Exception):  # noqa: N818 (an answer that the caller decides on)
@@ -98,6 +105,39 @@ class Api:
             for row in page.get("rows") or ():
                 yield tuple(str(row["cells"][place] or "") for place in places)
 
+    def heads(
+        self, path: str, query: str, annotations: Sequence[str]
+    ) -> Iterator[Mapping[str, Any]]:
+        """List name, labels and chosen annotations of objects; the rest is not sent, or dropped.
+
+        Raises:
+            RemoteError: No answer, or a refusal.
+        """
+        for page in self._pages(path, query, HEADS):
+            for item in page.get("items") or ():
+                metadata = item.get("metadata") or {}
+                kept = metadata.get("annotations") or {}
+                yield {
+                    "name": str(metadata.get("name", "")),
+                    "labels": metadata.get("labels") or {},
+                    "annotations": {key: kept[key] for key in annotations if key in kept},
+                }
+
+    def date(self) -> datetime | None:
+        """Ask what time it is there, to the second; None where the server does not say.
+
+        Raises:
+            RemoteError: No answer.
+        """
+        try:
+            headers = self._send("GET", "/version", None, {"Accept": JSON})[2]
+        except (self._urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._error(_explain(error)) from None
+        try:
+            return parsedate_to_datetime(headers.get("Date", "")).astimezone(UTC)
+        except ValueError:
+            return None
+
     def create(self, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Make an object.
 
@@ -155,7 +195,9 @@ class Api:
         absent: bool = False,
     ) -> Mapping[str, Any] | None:
         try:
-            status, data = self._send(method, path, body, {"Accept": accept, "Content-Type": media})
+            status, data, _ = self._send(
+                method, path, body, {"Accept": accept, "Content-Type": media}
+            )
         except (self._urllib3.exceptions.HTTPError, OSError) as error:
             raise self._error(_explain(error)) from None
         if status == 404 and absent:
@@ -164,12 +206,13 @@ class Api:
             raise Conflict(_reason(data))
         if not 200 <= status < 300:
             word = _WORDS.get(status, f"status {status}")
-            raise self._error(f"{method} {path.partition('?')[0]}: {word}: {_reason(data)}")
+            text = f"{method} {path.partition('?')[0]}: {word}: {_reason(data)}"
+            raise self._forbidden(text) if status == 403 else self._error(text)
         return self._parse(path, data)
 
     def _send(
         self, method: str, path: str, body: object, headers: Mapping[str, str]
-    ) -> tuple[int, bytes]:
+    ) -> tuple[int, bytes, Mapping[str, str]]:
         configuration = self._client.configuration
         own = {
             setting["key"]: setting["value"]
@@ -186,7 +229,7 @@ class Api:
             redirect=False,
             preload_content=False,
         )
-        return reply.status, self._read(reply)
+        return reply.status, self._read(reply), reply.headers
 
     def _read(self, reply: Any) -> bytes:  # noqa: ANN401 (has no types)
         """Read a body to its end, in bounded time; the time-out of a socket is for one packet."""
@@ -217,6 +260,9 @@ class Api:
 
     def _error(self, text: str) -> RemoteError:
         return RemoteError(SYSTEM, text, endpoint=self.endpoint)
+
+    def _forbidden(self, text: str) -> RemoteError:
+        return Forbidden(SYSTEM, text, endpoint=self.endpoint)
 
 
 def connect(kubeconfig: Path | None = None, context: str = "") -> Api:

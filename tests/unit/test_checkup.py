@@ -10,6 +10,7 @@ from generator.model.config import Config
 from reconciler.checkup import Finding, State, failed, passed
 from reconciler.checkup.clock import commits, skew
 from reconciler.checkup.installation import PACKAGES, Installation, names
+from reconciler.checkup.registry import clear, is_to_ask, model, named
 from reconciler.checkup.source import Remote, branch, history, push, same, tree
 from reconciler.checkup.versions import version
 from tidegate.doctoring import report
@@ -195,3 +196,46 @@ def test_what_is_well_is_told_when_asked_for() -> None:
     assert "c.d" not in report.text(FOUND, whole=False)
     calm = report.text(FOUND[1:], whole=False)
     assert calm == "1 ok, 0 not checked, 0 warnings, 0 errors: nothing stands in the way"
+
+
+# ------------------------------------------------------------------ the registry
+
+MLFLOW = "https://mlflow.example.com"
+
+
+def test_a_registry_must_be_named_without_credentials() -> None:
+    assert states(named(MLFLOW)) == []
+    assert states(named("")) == ["warning"]
+    assert states(named("https://ada:secret@mlflow.example.com")) == ["error"]
+    assert "secret" not in str(next(iter(named("https://ada:secret@mlflow.example.com"))))
+
+
+@pytest.mark.parametrize(
+    ("uri", "trusted", "has_credentials", "asked"),
+    [
+        (MLFLOW, False, False, True),
+        (MLFLOW, False, True, False),
+        (MLFLOW, True, True, True),
+        ("sqlite:////srv/mlflow.db", False, True, True),
+    ],
+)
+def test_credentials_go_nowhere_that_only_git_names(
+    uri: str, trusted: bool, has_credentials: bool, asked: bool
+) -> None:
+    assert is_to_ask(uri, trusted, has_credentials) is asked
+
+
+def test_credentials_without_encryption_are_an_error() -> None:
+    plain = "http://mlflow.example.com"
+    assert states(clear(plain, plain, has_credentials=True)) == ["error"]
+    assert states(clear(plain, plain, has_credentials=False)) == []
+    assert states(clear(MLFLOW, MLFLOW, has_credentials=True)) == []
+    assert states(clear(plain, "http://127.0.0.1:5000", has_credentials=True)) == []
+
+
+def test_a_model_that_is_not_registered_is_an_error() -> None:
+    gone = model(MLFLOW, "detector", None, "models/detector/model.yaml")
+    assert (gone.state, "models/detector/model.yaml" in gone.fix) == (State.ERROR, True)
+    assert model(MLFLOW, "detector", {}, "f").state is State.WARNING
+    good = model(MLFLOW, "detector", {"champion": "13", "old": "12"}, "f")
+    assert (good.state, good.message) == (State.OK, "detector: champion = 13, old = 12")

@@ -30,6 +30,7 @@ URL = "http://prometheus:9090"
 EDGE, MODEL, STABLE = "edge-k3s", "defect-detector", "v12-9be07d11"
 SITES = tuple(f"plant-{k:04d}" for k in range(4))
 EXPECTED = Expected(EDGE, frozenset(SITES), {MODEL: STABLE})
+KNOWN = (EDGE, "cloud-eks")
 SETTINGS = Environment(EDGE, Kind.EDGE)
 
 
@@ -76,9 +77,7 @@ def test_no_series_at_all_is_an_error_that_says_what_is_there_instead() -> None:
     assert "there is no series model_release_info" in nothing.message
     (other,) = reporting(URL, EXPECTED, [], {"cloud-eks": 3})
     assert other.message.endswith("it has those of cloud-eks")
-    (unlabelled,) = reporting(URL, EXPECTED, [], {"": 3})
-    assert "without the label environment" in unlabelled.message
-    assert {one.state for one in (nothing, other, unlabelled)} == {State.ERROR}
+    assert {one.state for one in (nothing, other)} == {State.ERROR}
 
 
 def test_before_the_baseline_no_site_can_report() -> None:
@@ -87,12 +86,16 @@ def test_before_the_baseline_no_site_can_report() -> None:
 
 
 def test_a_missing_or_strange_environment_is_told() -> None:
-    assert said(labels(URL, {EDGE: 4}, [EDGE])) == [("ok", "metrics.environment")]
-    assert said(labels(URL, {}, [EDGE])) == []
-    one = only(labels(URL, {"": 7, EDGE: 1}, [EDGE]), State.ERROR)
+    assert said(labels(URL, {EDGE: 4}, [EDGE], KNOWN)) == [("ok", "metrics.environment")]
+    assert said(labels(URL, {}, [EDGE], KNOWN)) == []
+    one = only(labels(URL, {"": 7, EDGE: 1}, [EDGE], KNOWN), State.ERROR)
     assert one.message.startswith("7 series of model_release_info without")
     assert "agent.yaml" in one.fix
-    assert said(labels(URL, {"edge": 1}, [EDGE])) == [("warning", "metrics.environment")]
+    assert said(labels(URL, {"": 7}, [EDGE, "cloud-eks"], KNOWN)) == [
+        ("error", "metrics.environment")
+    ]
+    assert said(labels(URL, {"": 7}, [EDGE], KNOWN)) == [("warning", "metrics.environment")]
+    assert said(labels(URL, {"edge": 1}, [EDGE], KNOWN)) == [("warning", "metrics.environment")]
 
 
 def test_a_stable_release_that_nobody_serves_is_an_error() -> None:

@@ -26,6 +26,7 @@ class Fleet:
     """One commit.
 
     Attributes:
+        commit: Its id, "" where no repository could be read.
         config: `tidegate.yaml`; the defaults where it cannot be read.
         environments: Settings by name.
         sites: Sites by environment.
@@ -37,6 +38,7 @@ class Fleet:
         rules: Rule files by environment.
     """
 
+    commit: str = ""
     config: Config = field(default_factory=Config)
     environments: Mapping[str, Environment] = field(default_factory=dict)
     sites: Mapping[str, tuple[Site, ...]] = field(default_factory=dict)
@@ -75,6 +77,7 @@ def read_fleet(repository: Repository) -> Fleet:
     models = _readable(repository.models(), repository.model)
     config = _readable([()], lambda _: repository.config())
     return Fleet(
+        repository.tree.commit,
         config.get((), Config()),
         environments,
         _readable(environments, repository.sites),

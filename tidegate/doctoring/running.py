@@ -7,6 +7,7 @@ from threading import Thread
 from generator.changes import one_line
 from generator.errors import InputError, RemoteError, TidegateError
 from reconciler.checkup import Finding, failed, unknown
+from reconciler.cluster import Forbidden
 
 Work = Callable[[], Iterable[Finding]]
 
@@ -28,19 +29,32 @@ class Step:
 
 @dataclass
 class Area:
-    """Checks that ask the same system, one after the other."""
+    """Checks that ask the same system, one after the other.
+
+    Attributes:
+        name: Of the system.
+        steps: The checks.
+        is_gated: Where the first one gets no answer, nothing else is asked.
+        found: What they found so far.
+    """
 
     name: str
     steps: Sequence[Step]
+    is_gated: bool = False
     found: list[Finding] = field(default_factory=list)
     _done: int = 0
     _told: set[str] = field(default_factory=set)
 
     def run(self) -> None:
         """Take every step; what cannot be looked at is said once."""
+        is_shut = False
         for step in self.steps:
-            self.found.extend(self._take(step))
+            if is_shut:
+                self.found.append(unknown(step.check, step.where, "see above: not asked"))
+            else:
+                self.found.extend(self._take(step))
             self._done += 1
+            is_shut = is_shut or (self.is_gated and self._done == 1 and bool(self._told))
 
     def late(self, seconds: float) -> Iterable[Finding]:
         """Name what has not ended in time."""
@@ -61,6 +75,8 @@ class Area:
         text = str(error)
         if text in self._told:
             return unknown(step.check, step.where, "see above: the same trouble")
+        if isinstance(error, Forbidden):
+            return unknown(step.check, step.where, text, "allow it, or ask as somebody who may")
         self._told.add(text)
         fix = _way_out(error)
         return failed(step.check, step.where, _without(text, fix), fix)

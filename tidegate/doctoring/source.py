@@ -47,7 +47,9 @@ class Source:
             "git.clock": self._clock,
             "git.tree": self._tree,
         }
-        return Area("git", [Step(check, shown, work) for check, work in steps.items()])
+        return Area(
+            "git", [Step(check, shown, work) for check, work in steps.items()], is_gated=True
+        )
 
     def _answers(self) -> Iterator[Finding]:
         self._heads.append(heads(self.url))
