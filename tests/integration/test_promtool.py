@@ -16,6 +16,7 @@ from generator.documents.model import read_model
 from generator.model.environment import Environment, Kind
 from generator.render.monitoring import agent, central, dashboards, model_rules, model_tests
 from generator.yamltext import dump
+from reconciler.queries import questions
 from tests.builders import CLOUD, EDGE, MODEL, Memory, baseline, fleet
 
 RULES, TESTS = layout.rules(EDGE, MODEL), layout.rule_tests(EDGE, MODEL)
@@ -42,9 +43,11 @@ objectives:
 """
 
 
-@pytest.fixture(scope="module")
-def promtool(engine: Callable[[str], str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    path = engine("promtool")
+@pytest.fixture(scope="module", params=["promtool", "promtool3"])
+def promtool(
+    request: pytest.FixtureRequest, engine: Callable[[str], str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    path = engine(request.param)
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([path, *words], capture_output=True, text=True, timeout=100)
@@ -156,6 +159,22 @@ def test_every_query_of_a_dashboard_is_promql(promtool, tmp_path: Path) -> None:
     file.write_bytes(dump({"groups": [{"name": "dashboards", "rules": rules}]}))
     ran = promtool("check", "rules", "--lint-fatal", str(file))
     assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("objectives", ["", HARD])
+def test_every_question_of_the_judge_is_promql(promtool, tmp_path: Path, objectives: str) -> None:
+    head = f"apiVersion: tidegate.dev/v1alpha1\nkind: Model\nname: {MODEL}\nimageFrom: tag\n"
+    spec = read_model("model.yaml", (head + (objectives or scaffolded())).encode(), MODEL)
+    asked = questions(EDGE, MODEL, ("v12-9be07d11", "v13-3f9a1c2b"), spec.objectives).texts
+    rules = [{"record": f"q{number}", "expr": text} for number, text in enumerate(asked)]
+    assert len(rules) >= 2 + 2 * len(spec.objectives) - 4  # some are shared
+    file = tmp_path / "rules.yaml"
+    file.write_bytes(dump({"groups": [{"name": "judge", "rules": rules}]}))
+    ran = promtool("check", "rules", "--lint-fatal", str(file))
+    assert ran.returncode == 0, ran.stderr
+    rules[0]["expr"] += " or ("
+    file.write_bytes(dump({"groups": [{"name": "judge", "rules": rules}]}))
+    assert promtool("check", "rules", str(file)).returncode == 1
 
 
 # ------------------------------------------------------------------ other objectives

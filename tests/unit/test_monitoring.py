@@ -53,6 +53,14 @@ def test_nothing_is_watched_before_the_first_baseline() -> None:
     assert Memory(fleet()).view.under(layout.MONITORING) == {}
 
 
+def test_a_test_evaluates_the_groups_in_the_order_of_the_rules() -> None:
+    files = settled().files
+    rules, tests = (
+        yaml.safe_load(files[path(EDGE, MODEL)]) for path in (layout.rules, layout.rule_tests)
+    )
+    assert tests["group_eval_order"] == [group["name"] for group in rules["groups"]]
+
+
 def test_a_baseline_brings_what_watches_it_and_nothing_else_changes_it() -> None:
     have = settled()
     assert findings(have) == ()

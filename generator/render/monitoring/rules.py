@@ -25,6 +25,9 @@ _PER_SITE = f"{WHOLE}, site"
 _PER_RELEASE = f"{WHOLE}, release"
 _ALL = f"{WHOLE}, site, release"
 Rule = Mapping[str, object]
+_NAME = "tidegate-"
+GROUPS = tuple(f"{_NAME}{name}" for name in ("sites", "fast", "slow", "seen", "alerts"))
+"""The groups of one model in the order in which a test has to evaluate them."""
 
 
 def model_rules(settings: Environment, model: ModelSpec) -> bytes:
@@ -52,7 +55,7 @@ def reconciler_rules(settings: Environment) -> bytes:
 
 
 def _group(name: str, interval: str, rules: Iterable[Rule]) -> Mapping[str, object]:
-    return {"name": f"tidegate-{name}", "interval": interval, "rules": [*rules]}
+    return {"name": f"{_NAME}{name}", "interval": interval, "rules": [*rules]}
 
 
 def _alert(one: Alert) -> Rule:
