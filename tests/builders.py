@@ -301,6 +301,10 @@ class Origin:
             self._head.read_many(self._head.ids(""))  # one process instead of one a file
         return self._head
 
+    def refresh(self) -> None:
+        """Look again: somebody else has pushed."""
+        self._head = None
+
     def do(self, intent: Intent) -> ChangeSet | None:
         """Land what an intent gives on the newest commit; None when there is nothing to do."""
         change = intent(Repository(self.fetch()))

@@ -172,7 +172,7 @@ class Desk:
 
     def rollout(self) -> Any:
         """Read the rollout file of the newest commit."""
-        self.origin._head = None
+        self.origin.refresh()
         return self.origin.view.rollout()
 
     def pins(self, release: str) -> ModelVersion:
