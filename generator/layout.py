@@ -16,6 +16,7 @@ EVIDENCE = "evidence"
 ARGOCD = "argocd"
 FLUX = "flux"
 MONITORING = "monitoring"
+RECONCILER = "reconciler"
 
 
 def pristine(path: RepoPath) -> RepoPath:

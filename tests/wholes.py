@@ -10,7 +10,7 @@ import yaml
 from generator import layout
 from tests.builders import CLOUD, EDGE, MODEL, Memory, baseline, fleet, percent, promote
 
-API = ("argocd", "flux", "sites/edge", "releases/edge", "models", "environments")
+API = ("argocd", "flux", "sites/edge", "releases/edge", "models", "environments", "reconciler")
 
 
 @cache

@@ -32,7 +32,8 @@ def pieces(answers: Answers) -> Sequence[Piece]:
         "images": [answers.image.partition("@")[0]] if answers.image else [],
         "artifacts": ["file:" if answers.registry.startswith("sqlite:") else "mlflow-artifacts:"],
     }
-    found: list[Piece] = [("repository", whole)]
+    runs: Inputs = {"remote": answers.remote, "prometheus": answers.prometheus}
+    found: list[Piece] = [("repository", whole), ("reconciler", runs)]
     for name, kind in answers.environments.items():
         inputs: Inputs = {
             "environment": name,

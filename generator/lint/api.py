@@ -45,8 +45,9 @@ _REFUSED = "the API server refuses the whole object"
 
 
 def api(view: View) -> Iterator[Problem]:
-    """Check every object of a base or chart, every patch of a profile, and what K3s applies."""
+    """Check objects of bases and charts, patches of profiles, what K3s applies, the reconciler."""
     beside = [path for path in view.ids(layout.ENVIRONMENTS) if "/k3s/manifests/" in path]
+    beside += view.ids(layout.RECONCILER)
     yield from scan(view, (*originals(view), *beside), _api)
 
 

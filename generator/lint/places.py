@@ -18,6 +18,7 @@ _TOPS = (
     layout.FLUX,
     layout.MODELS,
     layout.MONITORING,
+    layout.RECONCILER,
     layout.RELEASES,
     layout.ROLLOUTS,
     layout.SITES,

@@ -21,7 +21,7 @@ _LOGIN = re.compile(rb"(?<=[a-z0-9])://[^\s/:@\"'{}]{1,256}:[^\s/@\"'{}]{1,512}@
 _KIND = re.compile(rb"^kind:[ ]*[\"']?Secret[\"']?[ ]*(?:#.*)?$", re.MULTILINE)
 _MOVE = "keep it in a secret store, and name it with an ExternalSecret; change the secret, too"
 _LOGINS = ("agent-token", "auth", "identity_token", "password", "token")  # of K3s
-_MANIFESTS = (layout.MODELS, layout.RELEASES, "monitoring")
+_MANIFESTS = (layout.MODELS, layout.RELEASES, layout.MONITORING, layout.RECONCILER)
 _OTHERS = (layout.ENVIRONMENTS, layout.ROLLOUTS, "docs", ".github")
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from generator import layout
 from generator.errors import Problem
 from generator.lint.manifests import Source, is_manifest, is_template, originals, scan
 from generator.lint.view import View
@@ -11,8 +12,9 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?", re.ASCII)
 
 
 def syntax(view: View) -> Iterator[Problem]:
-    """Read every manifest of a model as any other tool would."""
-    paths = (path for path in originals(view) if is_manifest(path) and not is_template(path))
+    """Read every manifest of a model, and of the reconciler, as any other tool would."""
+    known = (*originals(view), *view.ids(layout.RECONCILER))
+    paths = (path for path in known if is_manifest(path) and not is_template(path))
     yield from scan(view, paths, _unreadable)
 
 

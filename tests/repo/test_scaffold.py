@@ -35,6 +35,7 @@ ANSWERS: dict[str, dict[str, Answer]] = {
     "model": {"model": "defect-detector", "registry_name": "defect-detector"},
     "model-cloud-eks": {"model": "defect-detector"},
     "model-edge-k3s": {"model": "defect-detector"},
+    "reconciler": {},
     "repository": {},
     "rollout": {"model": "defect-detector", "environment": "edge-k3s"},
 }

@@ -49,6 +49,9 @@ FILES = {
     "NAMESPACE": f"{K3S}/models-namespace.yaml",
     "REGISTRIES": f"environments/{EDGE}/k3s/registries.yaml",
     "POLICY": f"{BASE}/networkpolicy.yaml",
+    "RECONCILER": f"{layout.RECONCILER}/deployment/deployment.yaml",
+    "RECONCILER_LIST": f"{layout.RECONCILER}/base/kustomization.yaml",
+    "RECONCILER_SETTINGS": f"{layout.RECONCILER}/base/settings.yaml",
     "JETSON": f"{PROFILES}/jetson-arm64/patch.yaml",
     "HPA": f"{CHART}/templates/hpa.yaml",
     "PDB": f"{CHART}/templates/pdb.yaml",
@@ -694,6 +697,25 @@ PLANTED = r"""
 +kind: Secret
 +metadata: {name: a, namespace: models}
 +stringData: {a: b}
+@ RECONCILER secrets: the Secret of the reconciler
++---
++apiVersion: v1
++kind: Secret
++metadata: {name: tidegate-reconciler, namespace: tidegate}
++stringData: {password: a}
+@ RECONCILER_LIST secrets: the Secret of the reconciler from files
++secretGenerator:
++- name: tidegate-reconciler
++  files: [password]
+@ RECONCILER_SETTINGS secrets: a password in the URL of the repository
+-  TIDEGATE_TOKEN_FILES: ""
++  TIDEGATE_TOKEN_FILES: "https://ada:secret@example.com=/etc/tidegate/secret/a"
+@ RECONCILER api: a misspelt strategy
+-    type: Recreate
++    type: Recreated
+@ RECONCILER yaml: a country in its environment
+-          value: /tmp
++          value: no
 @ QUOTA k3s: another namespace
 -  namespace: "models"
 +  namespace: "model"
