@@ -8,19 +8,16 @@ but Argo CD, so without a view of it these commits are a person's.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from generator import layout
 from generator.changes import ChangeSet
-from generator.documents.rollout import read_rollout
-from generator.errors import InputError
 from generator.intents.moves import revert, set_percent
+from generator.intents.traffic import had_traffic
 from generator.intents.words import Asked
-from generator.model.percent import ZERO
+from generator.model.percent import FULL, ZERO
 from generator.model.rollout import Phase, Rollout
 from generator.repository import Repository
 from reconciler.applied import Standing, State
 from reconciler.policy import Advance, Decision, Hold, Revert, bump
 
-MOST_PAST = 50
 NAMED = 5
 
 
@@ -48,7 +45,7 @@ def next_move(
         return _drop(repository, rollout, standings)
     if rollout.phase is Phase.PROGRESSING and rollout.percent == ZERO:
         return _start(repository, rollout, standings)
-    return None
+    return _end(rollout, standings) if rollout.percent == FULL else None
 
 
 def _drop(
@@ -70,7 +67,8 @@ def _start(
 ) -> Move | None:
     """Send the first traffic once the canary is up on every cluster."""
     first = rollout.step_after(ZERO)
-    if first is None or not standings or _had_traffic(repository, rollout):
+    if first is None or not standings or had_traffic(repository, rollout):
+        # A person who took the traffic away again is the one to give it.
         return None
     waiting = [site for site, one in standings.items() if one.state is not State.APPLIED]
     if waiting:
@@ -80,19 +78,13 @@ def _start(
     return Move(Advance(first, f"the canary is up on {len(standings)} clusters"), change)
 
 
-def _had_traffic(repository: Repository, rollout: Rollout) -> bool:
-    """Say whether a person took the traffic away again: then it is theirs to give."""
-    path = layout.rollout(rollout.environment, rollout.model)
-    for _, data in repository.tree.past(path, MOST_PAST):
-        try:
-            then = read_rollout(path, data, rollout.environment, rollout.model)
-        except InputError:
-            continue
-        if then.id != rollout.id:
-            return False
-        if then.percent != ZERO:
-            return True
-    return False
+def _end(rollout: Rollout, standings: Mapping[str, Standing]) -> Move | None:
+    """Name the clusters that a person who completes would cut off, while there are any."""
+    waiting = [site for site, one in standings.items() if not one.is_settled]
+    if not waiting:
+        return None
+    what = f"{rollout.stable} is needed until {_who(waiting)} without its traffic"
+    return Move(Hold("weights", what))
 
 
 def _who(waiting: list[str]) -> str:

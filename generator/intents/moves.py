@@ -13,6 +13,7 @@ from generator.documents.rollout import read_rollout
 from generator.errors import InputError
 from generator.expand import assign, differences
 from generator.intents.takeback import on_canary, take_back
+from generator.intents.traffic import had_traffic
 from generator.intents.words import (
     Asked,
     Trailers,
@@ -311,7 +312,9 @@ def revert(
     if not waits:
         _need_climbing(before, "revert")
     keys: dict[str, str | None] = {"percent": "0", "phase": Phase.REVERTED.value}
-    if not cloud or waits or before.percent == ZERO:
+    # Git has no share for it any more; whether every cluster has read that, only the second call
+    # may take for granted.
+    if not cloud or waits or (before.percent == ZERO and not had_traffic(repository, before)):
         keys["canary"] = None
     after = edit(draft, environment, model, **keys)
     name = before.canary.partition("-")[0]

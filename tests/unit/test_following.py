@@ -263,6 +263,33 @@ def test_the_canary_stays_until_no_cluster_sends_it_traffic(clouds: tuple[Memory
     assert back.land(found.change).view.rollout(CLOUD).canary == ""
 
 
+def test_taking_the_traffic_by_hand_first_saves_no_wait(clouds: tuple[Memory, Memory]) -> None:
+    start, _ = clouds
+    # Before it ever had traffic there is nothing to wait for.
+    assert start.do(revert(CLOUD)).view.rollout(CLOUD).canary == ""
+    by_hand = start.do(percent("5", CLOUD)).do(percent("0", CLOUD))
+    back = by_hand.do(revert(CLOUD))
+    rollout = back.view.rollout(CLOUD)
+    assert (rollout.phase, bool(rollout.canary)) == (Phase.REVERTED, True)
+    assert back.do(revert(CLOUD)).view.rollout(CLOUD).canary == ""
+
+
+def test_at_100_percent_the_clusters_that_still_need_stable_are_named(
+    clouds: tuple[Memory, Memory],
+) -> None:
+    half = clouds[0].do(percent("50", CLOUD))
+    whole = half.do(percent("100", CLOUD))
+    argo = Argo()
+    argo.sync(half)
+    found = moved(whole, argo)
+    assert isinstance(found.decision, Hold)
+    stable = whole.view.rollout(CLOUD).stable
+    named = "cluster-1, cluster-2 are without its traffic"
+    assert found.decision.why == f"{stable} is needed until {named}"
+    argo.sync(whole)
+    assert moved(whole, argo) is None
+
+
 def test_a_cluster_that_is_away_keeps_the_canary(clouds: tuple[Memory, Memory]) -> None:
     back = clouds[1]
     argo = Argo()
