@@ -90,6 +90,13 @@ class ArgoCD:
         self.place.processes.start(name, [engines.path("argocd"), *words], told)
         self.wait(name)
 
+    def poll(self, seconds: int) -> None:
+        """Let Argo CD look by itself only so often from now on: POLL_S makes tests quick."""
+        self.poll_s = seconds
+        self.configure({})
+        for name in self._roles():
+            self.restart(name)
+
     def _roles(self) -> Mapping[str, Sequence[str]]:
         at = self._ports
         redis = ["--redis", f"{LOOPBACK}:{at['redis']}"]
@@ -228,11 +235,7 @@ class ArgoCD:
 
     def counted(self, role: str, metric: str, **labels: str) -> float:
         """Add up a counter of a role over all series with these labels."""
-        return sum(
-            float(value)
-            for name, told, value in _SAMPLE.findall(self._text(role))
-            if name == metric and labels.items() <= dict(_LABEL.findall(told)).items()
-        )
+        return added(self._text(role), metric, **labels)
 
     def rendered(self, environment: str) -> tuple[str, ...]:
         """List the pointers that were really rendered, one entry each time, in order.
@@ -261,6 +264,15 @@ class ArgoCD:
             return httpx.get(url, timeout=10, trust_env=False).raise_for_status().text
         except httpx.HTTPError:
             return ""
+
+
+def added(text: str, metric: str, **labels: str) -> float:
+    """Add up a metric over all series with these labels, in what a process exposes."""
+    return sum(
+        float(value)
+        for name, told, value in _SAMPLE.findall(text)
+        if name == metric and labels.items() <= dict(_LABEL.findall(told)).items()
+    )
 
 
 def _config(name: str, data: Mapping[str, str]) -> Mapping[str, Any]:

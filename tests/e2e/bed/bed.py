@@ -14,6 +14,7 @@ from tests.e2e.bed import certificates, engines, fleet, gate, ports
 from tests.e2e.bed.argocd import INCLUSIONS, NAMESPACE, ArgoCD
 from tests.e2e.bed.cluster import Cluster, Place, boot
 from tests.e2e.bed.fleet import Fleet, Registry
+from tests.e2e.bed.gateway import GROUP, Gateway
 from tests.e2e.bed.kube import ARGO, location
 from tests.e2e.bed.nodes import CRASHES, IMAGE, REFUSED
 from tests.e2e.bed.processes import Processes
@@ -21,6 +22,7 @@ from tests.e2e.bed.prometheus import Prometheus
 from tests.e2e.bed.proxy import Proxy, Wire
 from tests.e2e.bed.sites import Sites
 from tests.e2e.bed.waiting import Patience
+from tidegate.demo.registry import MODEL
 
 T = TypeVar("T")
 # Versions 1 and 2 are good; what 3 and 4 do on the sites their images say.
@@ -96,6 +98,16 @@ class Bed:
         return self._timed("prometheus", lambda: Prometheus.start(self.place))
 
     @functools.cached_property
+    def gateway(self) -> Gateway:
+        """Bring the kinds of the Gateway API, and what answers routes, until a fleet goes."""
+        folder = engines.gateway_crds()
+        assert folder is not None, "no definitions: say `gateway` in the marker `scenario`"
+        self.define(folder, GROUP)
+        made = Gateway(self.edge.kube)
+        made.start()
+        return made
+
+    @functools.cached_property
     def _upstream(self) -> gate.Upstream:
         return self.edge.upstream(kind for _, kinds in INCLUSIONS for kind in kinds)
 
@@ -116,6 +128,7 @@ class Bed:
         kind: str = "edge-k3s",
         *,
         is_measured: bool = False,
+        models: tuple[str, ...] = (MODEL,),
     ) -> Fleet:
         """Make a fleet with its own repository, and a cluster for each site.
 
@@ -124,11 +137,15 @@ class Bed:
             settings: Text to replace in what `tidegate init` wrote, see `fleet.make`.
             kind: Of its environment.
             is_measured: Whether Prometheus scrapes its sites.
+            models: All that run on every site; further ones are registered now.
         """
+        if kind == fleet.CLOUD:
+            assert self.gateway
         name = f"e{len(self.fleets) + 1}"
         url = self.prometheus.url if is_measured else ""
         folder = self.folder / "fleets" / name
-        made = fleet.make(name, folder, self.registry, sites, url, kind, settings)
+        self.registry.add(models[1:])
+        made = fleet.make(name, folder, self.registry, sites, url, kind, settings, models)
         self.fleets[name] = made
         self.join(made, *made.sites)
         if is_measured:
@@ -152,15 +169,24 @@ class Bed:
         """Give the way to one site: `.refuse()` cuts it, `.pass_()` brings it back."""
         return self.gates[fleet.cluster(site)]
 
-    def define(self, name: str, group: str) -> None:
-        """Bring the definitions of `share/<name>` to all sites, those that are there included."""
-        folder, kube = engines.definitions(name), self.edge.kube
-        assert folder is not None, f"no definitions of {name}"
+    def define(self, folder: Path, group: str) -> None:
+        """Bring definitions to all sites, those that are there included."""
+        kube = self.edge.kube
         kube.define(folder)
         self.patience.until(lambda: kube.is_defined(group), 30, f"{group} is defined")
         known = self._upstream
         known.namespaced.update(self.edge.namespaced())
         known.schemas.clear()
+
+    def _undefine(self) -> None:
+        """Let the sites of later fleets have no kind, and no watch, that only the cloud needs."""
+        folder, kube = engines.gateway_crds(), self.edge.kube
+        if folder is None or "gateway" not in self.__dict__:
+            return
+        self.__dict__.pop("gateway").stop()
+        kube.undefine(folder)
+        self.patience.until(lambda: not kube.is_defined(GROUP), 60, f"{GROUP} is gone")
+        self._upstream.schemas.clear()
 
     @property
     def processes(self) -> Processes:
@@ -249,6 +275,8 @@ class Bed:
     def close(self) -> None:
         """End everything; the folder stays."""
         made = self.__dict__
+        if "gateway" in made:
+            made["gateway"].stop()
         if "sites" in made:
             made["sites"].stop()
         if "place" in made:

@@ -18,6 +18,7 @@ from tests.e2e.bed.proxy import Proxy, Wire, tcp
 TOKEN = "bed"  # of an administrator of servers that only this machine can reach
 _CONTROLLERS = (
     "deployment-controller",
+    "disruption-controller",
     "endpointslice-controller",
     "garbage-collector-controller",
     "namespace-controller",

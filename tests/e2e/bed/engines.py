@@ -14,6 +14,7 @@ from tests.engines import find
 PARTS: Mapping[str, tuple[str, ...]] = {
     "kubernetes": ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"),
     "argocd": ("argocd", "redis-server", "helm", "kustomize", "git-verify-wrapper.sh"),
+    "gateway": (),
     "prometheus": ("prometheus",),
     "mlflow": ("mlflow",),
     "gitea": ("gitea",),
@@ -47,6 +48,8 @@ def missing(parts: Iterable[str]) -> tuple[str, ...]:
     absent = [name for name in wanted if find(name) is None]
     if "argocd" in parts and "argocd" not in absent and crds() is None:
         absent.append("argocd-crds")
+    if "gateway" in parts and gateway_crds() is None:
+        absent.append("gateway-crds")
     return tuple(dict.fromkeys(absent))
 
 
@@ -60,6 +63,11 @@ def path(name: str) -> str:
 def crds() -> Path | None:
     """Find the folder of Argo CD's resource definitions: they are no part of its binary."""
     return definitions("argocd/crds", os.environ.get("TIDEGATE_ARGOCD_CRDS", ""))
+
+
+def gateway_crds() -> Path | None:
+    """Find the folder of the Gateway API's resource definitions, which has no binary at all."""
+    return definitions("gateway-api", os.environ.get("TIDEGATE_GATEWAY_CRDS", ""))
 
 
 def definitions(name: str, told: str = "") -> Path | None:

@@ -2,10 +2,11 @@
 
 import csv
 import io
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tidegate.demo.registry import MODEL
 
 REGIONS = ("eu-central", "us-east")
 HARDWARE = ("cpu", "gpu", "cpu", "jetson-arm64", "cpu")
+CLOUD = "cloud-eks"
 TIMEOUT_S = 300
 
 
@@ -49,6 +51,20 @@ class Registry:
             made.put_image(number, image)
         return made
 
+    def add(self, names: Iterable[str]) -> None:
+        """Register further models: each has the files of versions 1 and 2 of the first one."""
+        from mlflow import MlflowClient
+
+        with registry.quiet():
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            found = client.search_model_versions(f"name='{MODEL}'")
+            seeds = sorted(found, key=lambda one: int(one.version))[:2]
+            for name in names:
+                client.create_registered_model(name)
+                for one in seeds:
+                    words = {"run_id": one.run_id, "model_id": one.model_id, "tags": one.tags}
+                    client.create_model_version(name, one.source, await_creation_for=0, **words)
+
     def put_image(self, number: int, image: str) -> None:
         """Give a version another image; a release is frozen with the one it has then."""
         from mlflow import MlflowClient
@@ -74,6 +90,7 @@ class Fleet:
     sites: tuple[str, ...]
     prometheus: str = ""
     kind: str = "edge-k3s"
+    models: tuple[str, ...] = (MODEL,)
     commands: list[Sequence[str]] = field(default_factory=list)
 
     @property
@@ -126,6 +143,17 @@ class Fleet:
         """Run a verb on the remote, without a checkout; its commit is pushed."""
         place = ("--repo", self.remote, "--state-dir", str(self.folder / "state"))
         return self.run(*words, *place, code=code)
+
+    def baseline(self) -> None:
+        """Give every model its version 1, one command after the other, in one process."""
+        place = ("--repo", self.remote, "--state-dir", str(self.folder / "state"))
+        words = ("--env", self.name, "--baseline", "--reason", "a scenario", *place)
+        lines = [["promote", f"{model}/1", *words] for model in self.models]
+        argv = [sys.executable, "-c", _MANY, json.dumps(lines)]
+        told = subprocess.run(
+            argv, cwd=self.folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+        assert told.returncode == 0, told.stdout + told.stderr
 
     def promote(self, number: int, *words: str, reason: str = "a scenario") -> str:
         """Promote a version and give the id of its release."""
@@ -195,6 +223,11 @@ class Fleet:
 
 NewFleet = Callable[..., Fleet]
 """What the fixture `new_fleet` is: `Bed.fleet`, and the fleet goes after the test."""
+_MANY = """
+import json, sys
+from tidegate.cli import run
+sys.exit(any([run(line) for line in json.loads(sys.argv[1])]))
+"""
 _MAIN = "import sys; from tidegate.cli import main; sys.argv[0] = 'tidegate'; main()"
 
 
@@ -206,6 +239,7 @@ def make(
     prometheus: str = "",
     kind: str = "edge-k3s",
     settings: Mapping[str, str] | None = None,
+    models: tuple[str, ...] = (MODEL,),
 ) -> Fleet:
     """Make a fleet with the real `tidegate init` and push it to a bare repository.
 
@@ -213,13 +247,15 @@ def make(
         name: Of its environment.
         count: Of sites.
         settings: Text to replace in environment.yaml and the rollout file, before the push.
+        models: All that run on every site; what scenarios move is the first one.
     """
     folder.mkdir(parents=True)
     sites = tuple(f"plant-{number:04d}" for number in range(1, count + 1))
-    fleet = Fleet(name, folder, registry_, sites, prometheus, kind)
+    fleet = Fleet(name, folder, registry_, sites, prometheus, kind, models)
     (folder / "sites.csv").write_text(_csv(fleet))
     fleet.run(
-        *("init", str(fleet.checkout), "--environment", f"{name}={kind}", "--model", MODEL),
+        *("init", str(fleet.checkout), "--environment", f"{name}={kind}"),
+        *(word for model in models for word in ("--model", model)),
         *("--sites", f"{name}={folder / 'sites.csv'}", "--registry", registry_.uri),
         *("--remote", fleet.remote, "--image", IMAGE, "--prometheus", prometheus),
         *("--interval", "10s"),
@@ -233,14 +269,19 @@ def make(
 def _settle(fleet: Fleet, settings: Mapping[str, str]) -> None:
     """Let a person edit what `init` wrote: an image for each version, and what the test wants."""
     edits = {"minSites: 5 ": "minSites: 1 ", f'image: "{IMAGE}"': "imageFrom: tag", **settings}
+    if fleet.kind == CLOUD:
+        edits["enabled: true       # needs a metrics server"] = (
+            "enabled: false      # there is none"
+        )
     paths = [
         fleet.checkout / "models" / MODEL / "model.yaml",
         fleet.checkout / "environments" / fleet.name / "environment.yaml",
         fleet.checkout / "rollouts" / fleet.name / f"{MODEL}.yaml",
         fleet.checkout / "tidegate.yaml",
+        fleet.checkout / "models" / MODEL / "chart" / "values.yaml",
     ]
     for old, new in edits.items():
-        (path,) = (one for one in paths if old in one.read_text())
+        (path,) = (one for one in paths if one.exists() and old in one.read_text())
         path.write_text(path.read_text().replace(old, new))
     fleet.git("commit", "--quiet", "-am", "settle", folder=fleet.checkout)
 

@@ -1,7 +1,8 @@
 """A small client of one API server: JSON in, JSON out."""
 
+import json
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,13 @@ class Kube:
         found: Object = reply.json()
         return found
 
+    def text(self, path: str) -> str:
+        """Read what is no JSON, such as its metrics."""
+        try:
+            return self._http.get(path).raise_for_status().text
+        except httpx.HTTPError as error:
+            raise OSError(f"{self.url}{path}: {error!r}") from error
+
     def is_ready(self) -> bool:
         """Say whether it answers that it is ready."""
         try:
@@ -105,6 +113,30 @@ class Kube:
         head = {"apiVersion": api, "kind": kind}
         return [{**head, **item} for item in found.get("items") or ()]
 
+    def snapshot(self, api: str, kind: str) -> tuple[str, Sequence[Object]]:
+        """Read all objects of a kind as they are now, and the version to watch from."""
+        found = self.request("GET", location(api, kind))
+        return found["metadata"]["resourceVersion"], found.get("items") or ()
+
+    def watch(self, api: str, kind: str, version: str, seconds: int) -> Iterator[Object]:
+        """Give what changes after a version, in order, for so long.
+
+        Raises:
+            OSError: The server cannot be reached, or no longer knows so old a version.
+        """
+        query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": str(seconds)}
+        try:
+            with self._http.stream("GET", location(api, kind), params=query) as reply:
+                if reply.is_error:
+                    raise KubeError(reply.status_code, reply.read().decode()[:2000])
+                for line in reply.iter_lines():
+                    event: Object = json.loads(line)
+                    if event["type"] == "ERROR":
+                        raise KubeError(410, str(event["object"])[:2000])
+                    yield event
+        except httpx.HTTPError as error:
+            raise OSError(f"{self.url}: watch of {kind}: {error!r}") from error
+
     def table(self, api: str, kind: str, namespace: str = "") -> Sequence[Mapping[str, Any]]:
         """Read the columns that `kubectl get` shows, as the cheapest list."""
         path = location(api, kind, namespace)
@@ -126,15 +158,17 @@ class Kube:
 
     def define(self, folder: Path) -> None:
         """Apply the resource definitions of a folder; `is_defined` says when they count."""
-        for file in sorted(folder.glob("*.yaml")):
-            for thing in yaml.load_all(file.read_text(), Loader=yaml.CSafeLoader):
-                if (thing or {}).get("kind") == "CustomResourceDefinition":
-                    self.apply(thing)
+        self.apply(*_definitions(folder))
+
+    def undefine(self, folder: Path) -> None:
+        """Take definitions away again, with every object of their kinds."""
+        for one in _definitions(folder):
+            self.delete(located(one))
 
     def is_defined(self, group: str) -> bool:
         """Say whether every definition of a group is established."""
         found = [
-            {one["type"]: one["status"] for one in each.get("status", {}).get("conditions", ())}
+            {one["type"]: one["status"] for one in each.get("status", {}).get("conditions") or ()}
             for each in self.list("apiextensions.k8s.io/v1", "CustomResourceDefinition")
             if each["spec"]["group"] == group
         ]
@@ -152,3 +186,10 @@ class Kube:
         except KubeError as error:
             if error.status != 404:
                 raise
+
+
+def _definitions(folder: Path) -> Sequence[Object]:
+    files = sorted(folder.glob("*.yaml"))
+    texts = (file.read_text() for file in files)
+    found = [one for text in texts for one in yaml.load_all(text, Loader=yaml.CSafeLoader)]
+    return [one for one in found if (one or {}).get("kind") == "CustomResourceDefinition"]

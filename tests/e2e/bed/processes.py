@@ -79,9 +79,8 @@ class Process:
         return self.peak_mib
 
     def cpu_s(self) -> float:
-        """Read the processor time that it has used, in seconds."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Read the processor time that it and its ended children have used, in seconds."""
+        return cpu_s(self.pid)
 
     def pause(self) -> None:
         """Freeze it; `resume` lets it go on."""
@@ -174,6 +173,12 @@ class Processes:
     def memory(self) -> Mapping[str, float]:
         """Read the peak of every process, in MiB."""
         return {name: round(process.look(), 1) for name, process in self.all.items()}
+
+
+def cpu_s(pid: int) -> float:
+    """Read the processor time of any process and of its ended children, in seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
 def plain(env: Mapping[str, str]) -> Mapping[str, str]:
