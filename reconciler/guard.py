@@ -1,7 +1,9 @@
 """Between signals and the remote: a signal ends what is in progress, but never a landing."""
 
+import signal
 from dataclasses import dataclass
 from datetime import datetime
+from types import FrameType
 from typing import Protocol
 
 from generator.changes import ChangeSet, Outcome
@@ -16,6 +18,9 @@ class Remote(Protocol):
 
     def land(self, change: ChangeSet, now: datetime) -> Outcome:
         """Push one commit as a fast-forward and read the branch back."""
+
+
+AGAIN_S = 0.05
 
 
 class Stopped(BaseException):
@@ -35,6 +40,18 @@ class Guard:
     newest: Repository | None = None
     _asked: bool = False
     _held: bool = False
+
+    def caught(self, number: int, frame: FrameType | None) -> None:
+        """Stop, as the handler of a signal; SIGALRM brings it again.
+
+        Raises:
+            Stopped: As `stop` does.
+        """
+        del number
+        if _is_starting(frame):
+            signal.setitimer(signal.ITIMER_REAL, AGAIN_S)
+        else:
+            self.stop()
 
     def stop(self) -> None:
         """End the work in progress, at once or after what is held. Called by a signal.
@@ -70,3 +87,12 @@ class Guard:
         """Push one commit; held until it is logged, or decided anew."""
         self.hold()
         return self.remote.land(change, now)
+
+
+def _is_starting(frame: FrameType | None) -> bool:
+    """Say whether a process is being started: nobody would know of it, and none would end it."""
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "subprocess" and frame.f_code.co_name == "__init__":
+            return True
+        frame = frame.f_back
+    return False

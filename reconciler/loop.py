@@ -259,8 +259,8 @@ class Loop:
         Returns:
             The exit code: 0 after a signal, else that of the one pass.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._guard.stop())
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+            signal.signal(number, self._guard.caught)
         try:
             while not self.stopped.is_set():
                 code = self._turn() if self._is_mine() else ExitCode.DONE

@@ -247,6 +247,29 @@ def test_a_guard_lets_a_signal_through_once_and_never_while_it_holds() -> None:
     guard.stop()  # the first one is on its way up
 
 
+def test_a_signal_waits_for_a_process_to_be_started() -> None:
+    """Who is started while a signal comes would be known to nobody, and go on."""
+    guard = Guard(None)  # type: ignore[arg-type]
+    started: list[Any] = []
+
+    class Caught(subprocess.Popen):  # type: ignore[type-arg]
+        def _execute_child(self, *words: Any, **more: Any) -> None:
+            guard.caught(signal.SIGTERM, sys._getframe())
+            super()._execute_child(*words, **more)
+            started.append(self)
+
+    before = signal.signal(signal.SIGALRM, guard.caught)
+    try:
+        with pytest.raises(Stopped):
+            Caught(["sleep", "60"]).wait(30)
+        assert [one.poll() for one in started] == [None]
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        for one in started:
+            one.kill()
+            one.wait()
+
+
 # ------------------------------------------------------------------ probes and metrics
 
 
