@@ -14,10 +14,9 @@ from typing import Any
 from tests.e2e.bed.argocd import NAMESPACE
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.fleet import Fleet, NewFleet
-from tests.e2e.bed.kube import ARGO, location
+from tests.e2e.bed.kube import ARGO
 from tidegate.demo.registry import MODEL
 
-_PHASE = "/status/operationState/phase"
 _MAIN = "import sys; from tidegate.cli import main; sys.argv[0] = 'tidegate'; main()"
 
 
@@ -152,13 +151,6 @@ def operation(bed: Bed, fleet: Fleet, site: str) -> Mapping[str, Any]:
     application = bed.hub.kube.get(ARGO, "Application", name, NAMESPACE) or {}
     found: Mapping[str, Any] = application.get("status", {}).get("operationState", {})
     return found
-
-
-def end_operation(bed: Bed, fleet: Fleet, site: str) -> None:
-    """End a sync that runs, as a person does with `argocd app terminate-op`."""
-    where, phase = location(ARGO, "Application", NAMESPACE, fleet.application(site)), _PHASE
-    test = {"op": "test", "path": phase, "value": "Running"}
-    bed.hub.kube.patch(where, [test, {"op": "replace", "path": phase, "value": "Terminating"}])
 
 
 def since_push(fleet: Fleet) -> float:
