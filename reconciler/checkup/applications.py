@@ -14,6 +14,7 @@ from reconciler.checkup.lives import Live, mapping
 
 LONG_SYNC = timedelta(minutes=15)
 _NO_CLUSTER = re.compile(r"no clusters with this name: ([\w.:/@-]+)")
+_UNREAD = re.compile(r"live state|cluster info|cluster cache|dial tcp|i/o timeout|unreachable")
 _KUBECTL = "kubectl -n {namespace}"
 
 
@@ -94,6 +95,15 @@ def _goes_elsewhere(hub: Hub, one: Live) -> bool:
     return (cluster is not None and one.cluster != cluster) or one.project != project
 
 
+def _is_away(_: Hub, one: Live) -> bool:
+    """Say whether Argo CD cannot read the site; what it could not render is another matter."""
+    told = [
+        _UNREAD.search(message) if kind == "ComparisonError" else None
+        for kind, message in one.conditions
+    ]
+    return one.sync == "Unknown" and all(told)
+
+
 _SET = "let its ApplicationSet write it anew: annotate the set with application-set-refresh"
 _RULES = (
     _Rule(
@@ -150,7 +160,7 @@ _RULES = (
     ),
     _Rule(
         "argocd.unread",
-        lambda _, one: one.sync == "Unknown",
+        _is_away,
         "Argo CD cannot read the state of the site now (Unknown): it is away, or refuses",
         "argocd cluster list; a site that is back is read again within minutes",
         warned,
@@ -187,7 +197,8 @@ def conditions(hub: Hub) -> Iterator[Finding]:
     """Name what Argo CD itself complains about, by type, with one of the messages."""
     found: dict[str, list[tuple[str, str]]] = {}
     for one in hub.ours:
-        for kind, message in one.conditions:
+        # A site that is away is no error of anybody's: fleets always have some.
+        for kind, message in () if _is_away(hub, one) else one.conditions:
             found.setdefault(kind, []).append((one.name, message))
     for kind, listed in sorted(found.items()):
         names = few(sorted({name for name, _ in listed}))

@@ -13,6 +13,7 @@ from generator.model.environment import Environment
 from generator.model.spans import write_span
 from generator.render.monitoring.settings import scrape_interval, window
 from reconciler.checkup.finding import Finding, failed, passed, unknown, warned
+from reconciler.checkup.lives import mapping
 
 _SPAN = re.compile(r"(\d{1,9})(ms|[smhdwy])", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31536000}
@@ -84,7 +85,7 @@ def lateness(where: str, config: str, served: Sequence[Environment]) -> Iterator
     if not isinstance(read, dict):
         yield unknown(check, where, "its configuration cannot be read")
         return
-    tsdb = _mapping(_mapping(read, "storage"), "tsdb")
+    tsdb = mapping(mapping(read, "storage"), "tsdb")
     accepted = read_span(str(tsdb.get("out_of_order_time_window", "0"))) or timedelta(0)
     told = f"it takes samples that are {write_span(accepted)} late"
     if accepted < needed:
@@ -159,8 +160,3 @@ def _rules(document: object) -> Iterator[Mapping[str, Any]]:
     for group in groups if isinstance(groups, list) else ():
         listed = group.get("rules") if isinstance(group, Mapping) else None
         yield from (one for one in listed or () if isinstance(one, Mapping))
-
-
-def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = data.get(key)
-    return value if isinstance(value, Mapping) else {}

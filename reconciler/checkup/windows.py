@@ -7,6 +7,7 @@ from typing import Any
 
 from generator.lint.finding import few
 from reconciler.checkup.finding import Finding, failed, passed
+from reconciler.checkup.lives import mapping
 
 CHECK = "argocd.windows"
 
@@ -40,8 +41,8 @@ def windows(projects: Sequence[Mapping[str, Any]], spots: Sequence[Spot]) -> Ite
         here.setdefault(spot.project, []).append(spot)
     calm = True
     for project in projects:
-        name = str(_map(project, "metadata").get("name", ""))
-        for window in _list(_map(project, "spec").get("syncWindows")):
+        name = str(mapping(project, "metadata").get("name", ""))
+        for window in _list(mapping(project, "spec").get("syncWindows")):
             caught = [spot.name for spot in here.get(name, ()) if _catches(window, spot)]
             if caught:
                 calm = False
@@ -79,11 +80,6 @@ def _catches(window: Mapping[str, Any], spot: Spot) -> bool:
         if (globs := window.get(key)) and isinstance(globs, list)
     ]
     return bool(told) and (all(told) if window.get("andOperator") is True else any(told))
-
-
-def _map(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = data.get(key)
-    return value if isinstance(value, Mapping) else {}
 
 
 def _list(value: object) -> Sequence[Mapping[str, Any]]:

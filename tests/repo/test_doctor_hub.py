@@ -229,3 +229,9 @@ def test_a_kubeconfig_that_is_not_there_is_a_finding(origin: Origin, tmp_path: P
 def test_without_a_cluster_argo_cd_is_not_checked(origin: Origin) -> None:
     _, found = doctor(origin)
     assert states(found, "cluster.answers") == ["not checked"]
+
+
+def test_one_part_alone_can_be_looked_at(origin: Origin) -> None:
+    _, found = doctor(origin, "--only", "installation")
+    heads = {check.partition(".")[0] for check in found}
+    assert heads == {"git", "installation"}

@@ -332,6 +332,22 @@ def test_error_conditions_are_told_by_type_with_their_words() -> None:
     assert {each.state for each in found} == {State.ERROR}
 
 
+@pytest.mark.parametrize(
+    ("kind", "message", "is_away"),
+    [
+        ("ComparisonError", "failed to load live state: dial tcp 10.0.0.1:443: i/o timeout", True),
+        ("ComparisonError", "failed to generate manifest: no such file", False),
+        ("InvalidSpecError", "there are no clusters with this name: k3s-0001", False),
+    ],
+)
+def test_a_site_that_is_away_is_a_warning_and_what_is_wrong_an_error(
+    kind: str, message: str, is_away: bool
+) -> None:
+    have = hub(sync="Unknown", conditions=((kind, message),))
+    assert bad(blocks(have, NOW)) == ([("warning", "argocd.unread")] if is_away else [])
+    assert bad(conditions(have)) == ([] if is_away else [("error", "argocd.conditions")])
+
+
 # ------------------------------------------------------------------ sets and the root
 
 

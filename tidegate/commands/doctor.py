@@ -25,6 +25,9 @@ from tidegate.place import Place, bare_clone, is_local, looking
 _LIMITS = Limits(connect_s=5.0, total_s=20.0, body_bytes=64 * 2**20, attempts=1)
 
 
+_AREAS = ("metrics", "registry", "hub", "installation")
+
+
 @click.command
 @click.option(
     "--allow-origin",
@@ -58,6 +61,12 @@ _LIMITS = Limits(connect_s=5.0, total_s=20.0, body_bytes=64 * 2**20, attempts=1)
 @click.option(
     "--lease", default="", metavar="NAMESPACE/NAME", help="The Lease of the reconcilers, if any."
 )
+@click.option(
+    "--only",
+    multiple=True,
+    type=click.Choice(_AREAS),
+    help="Besides Git look at this only; may be given more than once.",
+)
 @click.option("--all", "whole", is_flag=True, help="Also say what is well.")
 @click.option(
     "--seconds", default=120.0, show_default=True, help="The most that all checks may take."
@@ -75,6 +84,7 @@ def doctor(
     context: str,
     argocd_namespace: str,
     lease: str,
+    only: tuple[str, ...],
     whole: bool,
     seconds: float,
     as_json: bool,
@@ -105,6 +115,7 @@ def doctor(
     areas += [registry(fleet, told)] if fleet.commit else []
     areas.append(machine(engines))
     areas.append(_hub(kubeconfig, context, argocd_namespace, lease, fleet, clock))
+    areas = [one for one in areas if one.name in (only or _AREAS)]
     found += run_together(areas, seconds)
     click.echo(report.data(found) if as_json else report.text(found, whole=whole))
     is_ill = any(one.state is State.ERROR for one in found)

@@ -1,5 +1,6 @@
 """Run checks one by one: what one of them runs into is its own finding, and time is bounded."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from threading import Thread
@@ -116,8 +117,6 @@ def run_together(areas: Sequence[Area], seconds: float) -> tuple[Finding, ...]:
 
 
 def _join(threads: Sequence[Thread], seconds: float) -> None:
-    import time
-
     ends = time.monotonic() + seconds
     for thread in threads:
         thread.join(max(0.0, ends - time.monotonic()))
