@@ -350,9 +350,17 @@ def test_what_is_required_is_the_same_digest_not_the_same_number() -> None:
     done = remembered("completed").edit(
         layout.environment(EDGE), "requires: []", f"requires: [{CLOUD}]"
     )
-    other = version(13, digest=f"sha256:{'f' * 64}")
-    line = refusal(lambda have: promotions.promote(have, EDGE, MODEL, other, ASKED), done)
+
+    def asked(number: int, digest: str) -> Intent:
+        made = version(number, digest=digest)
+        return lambda have: promotions.promote(have, EDGE, MODEL, made, ASKED)
+
+    same, other = version(13).digest, f"sha256:{'f' * 64}"
+    line = refusal(asked(14, other), done)
     assert "requires cloud-eks to have completed this model first" in line
+    # The number that was completed there, with other bytes, is refused for what it is.
+    assert "has other artifacts now" in refusal(asked(13, other), done)
+    assert done.do(asked(14, same)).view.rollout().percent.basis_points == 500
 
 
 def test_what_is_required_is_done_only_between_rollouts() -> None:

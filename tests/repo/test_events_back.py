@@ -356,7 +356,8 @@ def test_a_second_promotion_is_refused_by_default(at: At) -> None:
     origin = at("climbing")
     canary = origin.view.rollout().canary
     assert refused(origin, promote(14)) == (
-        f"{ROLLOUT}: {canary} is at 5% of this environment; "
+        f"{ROLLOUT}: {MODEL}@champion has moved on to version 14, "
+        f"but {canary} is at 5% of this environment; "
         "wait, revert it, or set onNewVersion: supersede"
     )
 
