@@ -4,15 +4,16 @@ What is asserted about order comes from the order in which the API server's stor
 not from how fast somebody looked; see `bed/gateway.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from tests.e2e import steps
 from tests.e2e.bed.bed import SETTLED, Bed
-from tests.e2e.bed.fleet import CLOUD, Fleet, NewFleet
+from tests.e2e.bed.fleet import CLOUD, Fleet
 from tests.e2e.bed.gateway import API, ROUTE, Traffic
+from tests.e2e.bed.kube import location
 from tidegate.demo.registry import MODEL
 
 pytestmark = pytest.mark.scenario("cloud: traffic moves by weights", "argocd", "gateway")
@@ -20,13 +21,25 @@ CLUSTERS = 3
 Note = Callable[[str, object], None]
 
 
-def started(bed: Bed, new_fleet: NewFleet) -> tuple[Fleet, str]:
-    """Bring three clusters to their baseline."""
-    fleet = new_fleet(CLUSTERS, kind=CLOUD)
-    old = fleet.promote(1, "--baseline")
+@pytest.fixture(scope="module")
+def clusters(bed: Bed) -> Iterator[Fleet]:
+    """Make three clusters once: every test here begins and ends with one release on them."""
+    assert bed.argocd
+    fleet = bed.fleet(CLUSTERS, kind=CLOUD)
+    fleet.promote(1, "--baseline")
     bed.deliver(fleet)
-    on(bed, fleet, {old: 10_000}, 120)
-    return fleet, old
+    yield fleet
+    bed.drop(fleet)
+
+
+@pytest.fixture
+def calm(bed: Bed, clusters: Fleet) -> Iterator[tuple[Fleet, str]]:
+    """Give the clusters and the one release that has all of their traffic."""
+    old = str(clusters.rollout()["stable"])
+    on(bed, clusters, {old: 10_000}, 120)
+    yield clusters, old
+    for proxy in bed.proxies():
+        proxy.pass_()
 
 
 def live(bed: Bed, fleet: Fleet) -> Mapping[str, tuple[Mapping[str, int], frozenset[str]]]:
@@ -106,11 +119,122 @@ def history(fleet: Fleet, traffic: Traffic, site: str, *releases: str) -> list[t
     return [tuple(told.get(one, -1) for one in releases) for _, told in found]
 
 
-def test_weights_follow_the_percentage_and_no_pod_restarts(
-    argocd_bed: Bed, new_fleet: NewFleet, note: Note
+def test_a_weight_set_by_hand_is_healed(bed: Bed, calm: tuple[Fleet, str]) -> None:
+    fleet, old = calm
+    own, ghost = fleet.namespace(fleet.sites[0]), "v9-00000000"
+    backend = {"group": "", "kind": "Service", "name": f"{MODEL}-{ghost}", "port": 80, "weight": 1}
+    add = {"op": "add", "path": "/spec/rules/0/backendRefs/-", "value": backend}
+    with Traffic(bed.edge.kube) as traffic:
+        bed.edge.kube.patch(location(API, ROUTE, own, MODEL), [add])
+        steps.poke(bed, fleet, frozenset(fleet.sites[:1]))
+        on(bed, fleet, {old: 10_000})
+        bed.patience.until(lambda: len(traffic.weights(own)) == 3, 30, "both changes are seen")
+    assert [told.get(ghost) for _, told in traffic.weights(own)] == [None, 1, None]
+    # Had any of the other scenarios sent traffic into nothing, it would have read like this.
+    (harm,) = {told.partition(": ")[2] for told in traffic.harms(own)}
+    assert harm == f"1 to {ghost} without Deployment and Service"
+
+
+def test_a_revert_takes_the_traffic_first_and_the_objects_after_it(
+    bed: Bed, calm: tuple[Fleet, str], note: Note
 ) -> None:
-    bed = argocd_bed
-    fleet, old = started(bed, new_fleet)
+    fleet, old = calm
+    before = fleet.git("rev-parse", "HEAD:sites")
+    kept = uids(bed, fleet, old)
+    with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet):
+        new = fleet.promote(2)
+        on(bed, fleet, {old: 9_500, new: 500})
+        percent(fleet, 50)
+        on(bed, fleet, {old: 5_000, new: 5_000})
+        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "a scenario")
+        weights_commit = fleet.head()
+
+        def without_traffic() -> bool:
+            return all(found[0].get(new, 0) == 0 for found in live(bed, fleet).values())
+
+        took = steps.seconds(without_traffic, bed, 10, "no cluster sends it traffic")
+        on(bed, fleet, {old: 10_000})
+    note("cloud: revert pushed -> no traffic on any cluster, seconds", round(took, 1))
+    assert changed(fleet, weights_commit) == {"values.yaml"}
+    assert fleet.git("rev-parse", "HEAD:sites") == before
+    assert steps.rollout_line(fleet, "phase") == "Reverted"
+    for site in fleet.sites:
+        own = fleet.namespace(site)
+        back = next(at for at, told in reversed(traffic.weights(own)) if new in told)
+        assert history(fleet, traffic, site, old, new)[-2:] == [(10_000, 0), (10_000, -1)]
+        gone = traffic.gone(own, new)
+        assert gone.keys() == {"Deployment", "Service"}
+        assert min(gone.values()) > back
+    assert unharmed(fleet, traffic)
+    assert uids(bed, fleet, old) == kept
+
+
+def test_a_canary_that_never_starts_gets_no_traffic(bed: Bed, calm: tuple[Fleet, str]) -> None:
+    fleet, old = calm
+    before = fleet.git("rev-parse", "HEAD:sites")
+    with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet) as reconciler:
+        new = fleet.promote(3)
+
+        def is_held() -> bool:
+            found = live(bed, fleet)
+            assert set(found) == set(fleet.sites)
+            assert all(told == ({old: 10_000, new: 0}, {old, new}) for told in found.values())
+            return f"{CLUSTERS} moving" in reconciler.texts()
+
+        bed.patience.until(is_held, 30, "its objects are on every cluster")
+        passes = len(reconciler.log())
+        wanted = f"before {', '.join(fleet.sites)} are healthy with its objects"
+
+        def said_again() -> bool:
+            later = [one for one in reconciler.log()[passes:] if one.get("code") == "objects"]
+            return len(later) >= 3 and all(wanted in one["text"] for one in later)
+
+        bed.patience.until(said_again, 30, "the hold names the clusters, pass after pass")
+        assert steps.rollout_line(fleet, "percent") == "0"
+        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "it never starts")
+        on(bed, fleet, {old: 10_000})
+        assert not reconciler.commits()
+    assert fleet.git("rev-parse", "HEAD:sites") == before
+    for site in fleet.sites:
+        assert history(fleet, traffic, site, old, new) == [(10_000, -1), (10_000, 0), (10_000, -1)]
+    assert unharmed(fleet, traffic)
+
+
+def test_one_cluster_away_keeps_the_objects_everywhere(bed: Bed, calm: tuple[Fleet, str]) -> None:
+    fleet, old = calm
+    away = fleet.sites[-1]
+    others = frozenset(fleet.sites[:-1])
+    with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet) as reconciler:
+        new = fleet.promote(2)
+        on(bed, fleet, {old: 9_500, new: 500})
+        bed.gate(fleet, away).refuse()
+        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "a scenario")
+        reverted = fleet.head()
+        back = is_on(bed, fleet, {old: 10_000, new: 0}, others)
+        bed.patience.until(back, 30, "the clusters that can be reached send it no traffic")
+        passes = len(reconciler.log())
+
+        def is_named() -> bool:
+            later = [one for one in reconciler.log()[passes:] if one.get("code") == "weights"]
+            text = f"objects stay until {away} is without its traffic"
+            return len(later) >= 3 and text in later[-1]["text"]
+
+        bed.patience.until(is_named, 30, "the hold names the cluster that is away")
+        assert fleet.head() == reverted
+        found = live(bed, fleet)
+        assert found[away] == ({old: 9_500, new: 500}, {old, new})
+        assert {found[site][1] for site in others} == {frozenset({old, new})}
+        bed.gate(fleet, away).pass_()
+        on(bed, fleet, {old: 10_000}, 120)
+    for site in fleet.sites:
+        assert history(fleet, traffic, site, old, new)[-2:] == [(10_000, 0), (10_000, -1)]
+    assert unharmed(fleet, traffic)
+
+
+def test_weights_follow_the_percentage_and_no_pod_restarts(
+    bed: Bed, calm: tuple[Fleet, str], note: Note
+) -> None:
+    fleet, old = calm
     with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet) as reconciler:
         new = fleet.promote(2)
         start = fleet.head()
@@ -151,104 +275,3 @@ def test_weights_follow_the_percentage_and_no_pod_restarts(
     assert unharmed(fleet, traffic)
     assert uids(bed, fleet, new) == mine
     assert uids(bed, fleet, old) == {}
-
-
-def test_a_revert_takes_the_traffic_first_and_the_objects_after_it(
-    argocd_bed: Bed, new_fleet: NewFleet, note: Note
-) -> None:
-    bed = argocd_bed
-    fleet, old = started(bed, new_fleet)
-    before = fleet.git("rev-parse", "HEAD:sites")
-    kept = uids(bed, fleet, old)
-    with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet):
-        new = fleet.promote(2)
-        on(bed, fleet, {old: 9_500, new: 500})
-        percent(fleet, 50)
-        on(bed, fleet, {old: 5_000, new: 5_000})
-        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "a scenario")
-        weights_commit = fleet.head()
-
-        def without_traffic() -> bool:
-            return all(found[0].get(new, 0) == 0 for found in live(bed, fleet).values())
-
-        took = steps.seconds(without_traffic, bed, 10, "no cluster sends it traffic")
-        on(bed, fleet, {old: 10_000})
-    note("cloud: revert pushed -> no traffic on any cluster, seconds", round(took, 1))
-    assert changed(fleet, weights_commit) == {"values.yaml"}
-    assert fleet.git("rev-parse", "HEAD:sites") == before
-    assert steps.rollout_line(fleet, "phase") == "Reverted"
-    for site in fleet.sites:
-        own = fleet.namespace(site)
-        back = next(at for at, told in reversed(traffic.weights(own)) if new in told)
-        assert history(fleet, traffic, site, old, new)[-2:] == [(10_000, 0), (10_000, -1)]
-        gone = traffic.gone(own, new)
-        assert gone.keys() == {"Deployment", "Service"}
-        assert min(gone.values()) > back
-    assert unharmed(fleet, traffic)
-    assert uids(bed, fleet, old) == kept
-
-
-def test_a_canary_that_never_starts_gets_no_traffic(argocd_bed: Bed, new_fleet: NewFleet) -> None:
-    bed = argocd_bed
-    fleet, old = started(bed, new_fleet)
-    before = fleet.git("rev-parse", "HEAD:sites")
-    with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet) as reconciler:
-        new = fleet.promote(3)
-
-        def is_held() -> bool:
-            found = live(bed, fleet)
-            assert set(found) == set(fleet.sites)
-            assert all(told == ({old: 10_000, new: 0}, {old, new}) for told in found.values())
-            return f"{CLUSTERS} moving" in reconciler.texts()
-
-        bed.patience.until(is_held, 30, "its objects are on every cluster")
-        passes = len(reconciler.log())
-        wanted = f"before {', '.join(fleet.sites)} are healthy with its objects"
-
-        def said_again() -> bool:
-            later = [one for one in reconciler.log()[passes:] if one.get("code") == "objects"]
-            return len(later) >= 3 and all(wanted in one["text"] for one in later)
-
-        bed.patience.until(said_again, 30, "the hold names the clusters, pass after pass")
-        assert steps.rollout_line(fleet, "percent") == "0"
-        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "it never starts")
-        on(bed, fleet, {old: 10_000})
-        assert not reconciler.commits()
-    assert fleet.git("rev-parse", "HEAD:sites") == before
-    for site in fleet.sites:
-        assert history(fleet, traffic, site, old, new) == [(10_000, -1), (10_000, 0), (10_000, -1)]
-    assert unharmed(fleet, traffic)
-
-
-def test_one_cluster_away_keeps_the_objects_everywhere(
-    argocd_bed: Bed, new_fleet: NewFleet
-) -> None:
-    bed = argocd_bed
-    fleet, old = started(bed, new_fleet)
-    away = fleet.sites[-1]
-    others = frozenset(fleet.sites[:-1])
-    with Traffic(bed.edge.kube) as traffic, steps.reconciling(bed, fleet) as reconciler:
-        new = fleet.promote(2)
-        on(bed, fleet, {old: 9_500, new: 500})
-        bed.gate(fleet, away).refuse()
-        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "a scenario")
-        reverted = fleet.head()
-        back = is_on(bed, fleet, {old: 10_000, new: 0}, others)
-        bed.patience.until(back, 30, "the clusters that can be reached send it no traffic")
-        passes = len(reconciler.log())
-
-        def is_named() -> bool:
-            later = [one for one in reconciler.log()[passes:] if one.get("code") == "weights"]
-            text = f"objects stay until {away} is without its traffic"
-            return len(later) >= 3 and text in later[-1]["text"]
-
-        bed.patience.until(is_named, 30, "the hold names the cluster that is away")
-        assert fleet.head() == reverted
-        found = live(bed, fleet)
-        assert found[away] == ({old: 9_500, new: 500}, {old, new})
-        assert {found[site][1] for site in others} == {frozenset({old, new})}
-        bed.gate(fleet, away).pass_()
-        on(bed, fleet, {old: 10_000}, 120)
-    for site in fleet.sites:
-        assert history(fleet, traffic, site, old, new)[-2:] == [(10_000, 0), (10_000, -1)]
-    assert unharmed(fleet, traffic)

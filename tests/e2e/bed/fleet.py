@@ -151,7 +151,12 @@ class Fleet:
         lines = [["promote", f"{model}/1", *words] for model in self.models]
         argv = [sys.executable, "-c", _MANY, json.dumps(lines)]
         told = subprocess.run(
-            argv, cwd=self.folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            argv,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S + 30 * len(lines),
+            check=False,
         )
         assert told.returncode == 0, told.stdout + told.stderr
 
@@ -225,8 +230,14 @@ NewFleet = Callable[..., Fleet]
 """What the fixture `new_fleet` is: `Bed.fleet`, and the fleet goes after the test."""
 _MANY = """
 import json, sys
-from tidegate.cli import run
-sys.exit(any([run(line) for line in json.loads(sys.argv[1])]))
+from tidegate.cli import main
+for line in json.loads(sys.argv[1]):
+    sys.argv = ["tidegate", *line]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
 """
 _MAIN = "import sys; from tidegate.cli import main; sys.argv[0] = 'tidegate'; main()"
 

@@ -20,6 +20,7 @@ from tests.e2e.bed.waiting import Patience
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 GRACE_S = 5.0
+GOGC = "250"  # processor time is scarcer than memory: Go collects its garbage less often
 
 
 def _die_with_parent() -> None:
@@ -183,4 +184,5 @@ def cpu_s(pid: int) -> float:
 
 def plain(env: Mapping[str, str]) -> Mapping[str, str]:
     """Give an environment with nothing of the person or the machine in it."""
-    return {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC", **env}
+    own = {"PATH": os.environ["PATH"], "LC_ALL": "C", "TZ": "UTC", "GOGC": GOGC}
+    return {**own, **env}
