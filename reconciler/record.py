@@ -8,6 +8,7 @@ other, are everything the judge has seen, so every past decision can be replayed
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from generator.model.percent import Percent
 from generator.model.rollout import Rollout
 from reconciler import recording
 from reconciler.analysis import Code, ObjectiveVerdict, overall
+from reconciler.basis import adoption_data
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert, Situation
 
 HISTORY = "history"
@@ -42,14 +44,19 @@ class Chain:
     Attributes:
         entries: The JSON documents, in order.
         paths: Their paths.
-        lines: All recordings, one after the other.
+        pieces: Their recordings.
         digest: Digest of the newest document; "" before the first.
     """
 
     entries: tuple[Mapping[str, Any], ...] = ()
     paths: tuple[RepoPath, ...] = ()
-    lines: tuple[recording.Line, ...] = ()
+    pieces: tuple[tuple[recording.Line, ...], ...] = ()
     digest: str = ""
+
+    @property
+    def lines(self) -> tuple[recording.Line, ...]:
+        """Give all recordings, one after the other."""
+        return tuple(itertools.chain.from_iterable(self.pieces))
 
     @property
     def through(self) -> datetime | None:
@@ -84,7 +91,7 @@ def read_chain(tree: Tree, rollout: Rollout) -> Chain:
     paths = tuple(path for path in tree.ids(under) if path.endswith(".json"))
     data = tree.read_many([*paths, *(layout.recording(path) for path in paths)])
     entries: list[Mapping[str, Any]] = []
-    lines: list[recording.Line] = []
+    pieces: list[tuple[recording.Line, ...]] = []
     digest = ""
     for number, path in enumerate(paths):
         entry = _read_entry(path, data[path], number)
@@ -92,10 +99,10 @@ def read_chain(tree: Tree, rollout: Rollout) -> Chain:
             odd = _not_as_written(tree, under, {one: _sha256(data[one]) for one in paths})
             text = "the chain of evidence is broken here"
             raise InputError(text, file=next(iter(odd), path), hint=RESTORE)
-        lines.extend(_read_recording(layout.recording(path), data, entry))
+        pieces.append(tuple(_read_recording(layout.recording(path), data, entry)))
         entries.append(entry)
         digest = _sha256(data[path])
-    return Chain(tuple(entries), paths, tuple(lines), digest)
+    return Chain(tuple(entries), paths, tuple(pieces), digest)
 
 
 def _read_entry(path: RepoPath, data: bytes, number: int) -> Mapping[str, Any]:
@@ -223,15 +230,15 @@ def decided(
     """Write the evidence of a decision that moves the rollout.
 
     Args:
-        situation: What was decided on.
+        situation: What was decided on; `basis.situation_of` reads it back.
         decision: Advance or Revert.
         chain: The evidence so far.
         lines: The recording since then.
         through: The newest tick judged.
-        policy: The settings used.
+        policy: The settings used, as `basis.policy_data` writes them.
     """
     rollout, verdict = situation.rollout, overall(situation.verdicts)
-    name, to = _name(decision)
+    name, to = name_of(decision)
     document = {
         "decision": name,
         "at": write_time(situation.now),
@@ -242,12 +249,7 @@ def decided(
         "why": say(decision),
         "verdict": verdict.value,
         "objectives": [numbers(one) for one in situation.verdicts],
-        "adoption": {
-            "canary": situation.adoption.canary,
-            "serving": situation.adoption.serving,
-            "reachable": situation.adoption.reachable,
-            "late": situation.adoption.late,
-        },
+        "adoption": dict(adoption_data(situation.adoption)),
         "soakedSeconds": int(situation.soaked.total_seconds()),
         "since": write_time(situation.since),
         "policy": dict(policy),
@@ -255,7 +257,12 @@ def decided(
     return _attach(rollout, chain, name, document, lines, verdict.value)
 
 
-def _name(decision: Decision) -> tuple[str, Percent | None]:
+def name_of(decision: Decision) -> tuple[str, Percent | None]:
+    """Give the word of a decision in Git, and where it leads.
+
+    Raises:
+        ValueError: A hold; it is never committed.
+    """
     match decision:
         case Advance(None):
             return "complete", None

@@ -8,7 +8,6 @@ seen; then the next step. At most one commit a pass, computed on one commit and 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 from generator import layout
 from generator.changes import ChangeSet
@@ -20,10 +19,10 @@ from generator.intents.words import Asked, title, trailers
 from generator.model.config import Rejection
 from generator.model.environment import Kind
 from generator.model.rollout import Rollout
-from generator.model.spans import write_span
 from generator.repository import Repository
 from reconciler import cloud, record
 from reconciler.applied import Standing
+from reconciler.basis import policy_data
 from reconciler.outlook import Memory, Outlook, Query, look
 from reconciler.policy import Advance, Decision, Hold, Revert
 
@@ -263,7 +262,7 @@ def _with(change: ChangeSet, attached: Attached) -> ChangeSet:
 def _advance(repository: Repository, outlook: Outlook) -> ChangeSet | None:
     decision, rollout = outlook.decision, outlook.rollout
     assert isinstance(decision, Advance)  # noqa: S101 (narrowed by the caller)
-    attached = _decided(outlook)
+    attached = _decided(repository, outlook)
     if decision.to is None:
         return complete(repository, rollout.environment, rollout.model, BOT, attached)
     return set_percent(repository, rollout.environment, rollout.model, decision.to, BOT, attached)
@@ -272,7 +271,7 @@ def _advance(repository: Repository, outlook: Outlook) -> ChangeSet | None:
 def _revert(repository: Repository, outlook: Outlook, now: datetime) -> ChangeSet | None:
     decision, rollout = outlook.decision, outlook.rollout
     assert isinstance(decision, Revert)  # noqa: S101 (narrowed by the caller)
-    attached = _decided(outlook)
+    attached = _decided(repository, outlook)
     evidence = next(path for path in attached.files if path.endswith(".json"))
     release = repository.release(rollout.environment, rollout.model, rollout.canary)
     added = entry(release, rollout.id, decision.why, evidence, now)
@@ -304,25 +303,12 @@ def _short(outlook: Outlook, decision: Revert) -> str:
     return f"{worst.objective} {worst.bad / max(worst.expected_bad, 0.1):.1f}x stable"
 
 
-def _decided(outlook: Outlook) -> Attached:
+def _decided(repository: Repository, outlook: Outlook) -> Attached:
     situation, decision = outlook.situation, outlook.decision
     assert situation is not None and decision is not None and outlook.through is not None  # noqa: S101, PT018
+    interval = repository.environment(outlook.rollout.environment).interval
+    used = policy_data(outlook.used, outlook.rollout, interval)
     attached = record.decided(
-        situation, decision, outlook.chain, outlook.lines, outlook.through, _policy(outlook)
+        situation, decision, outlook.chain, outlook.lines, outlook.through, used
     )
     return replace(attached, body=record.body(situation))
-
-
-def _policy(outlook: Outlook) -> Mapping[str, Any]:
-    used, rollout = outlook.used, outlook.rollout
-    return {
-        "alpha": used.alpha,
-        "beta": used.beta,
-        "margins": dict(used.margins),
-        "negligible": dict(used.negligible),
-        "minSites": used.min_sites,
-        "minEvents": used.min_events,
-        "soak": write_span(rollout.soak_at(rollout.percent)),
-        "deadline": write_span(rollout.deadline),
-        "onDeadline": rollout.on_deadline.value,
-    }

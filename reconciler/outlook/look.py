@@ -1,7 +1,7 @@
 """One look at one rollout."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +10,8 @@ from generator.model.environment import Kind
 from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler import policy, record
-from reconciler.analysis import Judge, ObjectiveVerdict, Settings, Verdict
+from reconciler.analysis import Judge, Settings
+from reconciler.basis import soaked
 from reconciler.measure import (
     Assignment,
     Cut,
@@ -176,7 +177,7 @@ def _look(outlook: Outlook, course: Course, judge: Judge, query: Query, now: dat
         verdicts=tuple({one.objective: one for _, one in heard if one}.values()),
         adoption=adoption(course, measurement.sights, judge.served, window, now),
         since=course.since,
-        soaked=_soaked(course, heard),
+        soaked=soaked(heard, course.since, course.settings.interval, len(course.asked.counts)),
         now=now,
     )
     return replace(
@@ -225,17 +226,3 @@ def _assigned(assignment: Assignment, cut: Cut) -> AssignedLine:
         for site, stratum in assignment.sites.items()
     }
     return AssignedLine(assignment.rollout, cut.since, arms)
-
-
-def _soaked(course: Course, heard: Sequence[tuple[Line, ObjectiveVerdict | None]]) -> timedelta:
-    """Add up the ticks that lie wholly in this step and had data of every objective."""
-    interval = course.settings.interval
-    spec = course.repository.model(course.rollout.model)
-    counted: dict[datetime, int] = {}
-    for line, verdict in heard:
-        if not isinstance(line, TickLine) or line.at - interval < course.since:
-            continue
-        has_data = any(events for events, _ in line.canary.values())
-        if has_data and verdict and verdict.verdict is not Verdict.STALE:
-            counted[line.at] = counted.get(line.at, 0) + 1
-    return sum(number == len(spec.objectives) for number in counted.values()) * interval

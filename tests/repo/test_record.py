@@ -290,7 +290,14 @@ def test_the_evidence_states_what_was_decided_on(climbed: Scene) -> None:
     assert (first["fromPercent"], first["toPercent"]) == ("6", "10")
     assert (second["fromPercent"], second["toPercent"]) == ("10", "25")
     assert first["verdict"] == second["verdict"] == "Healthy"
-    assert first["adoption"] == {"canary": 6, "serving": 6, "reachable": 6, "late": 0}
+    assert first["adoption"] == {
+        "canary": 6,
+        "serving": 6,
+        "reachable": 6,
+        "late": 0,
+        "due": 6,
+        "stableFresh": True,
+    }
     assert first["soakedSeconds"] == 125 * 60
     assert first["since"] == "2026-11-21T10:15:00Z"
     assert second["since"] == "2026-11-21T12:20:00Z"

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from generator.changes import Tree
 from generator.documents.config import read_time
 from generator.errors import InputError
 from generator.model.percent import Percent
 from generator.model.rollout import Rollout
+from reconciler import basis
 from reconciler.analysis import Judge, ObjectiveVerdict, Settings, overall
 from reconciler.record import Chain, read_chain
 from reconciler.recording import AssignedLine, HistoryLine, Line, ObjectivesLine, TickLine
@@ -97,16 +97,8 @@ def settings_of(chain: Chain, margins: Mapping[str, float], min_sites: int) -> S
         min_sites: Today's fewest canary sites.
     """
     policies = [entry["policy"] for entry in chain.entries if "policy" in entry]
-    used: Mapping[str, Any] = policies[-1] if policies else {}
-    plain = Settings()
-    return Settings(
-        alpha=used.get("alpha", plain.alpha),
-        beta=used.get("beta", plain.beta),
-        margins=used.get("margins", margins),
-        min_sites=used.get("minSites", min_sites),
-        min_events=used.get("minEvents", plain.min_events),
-        reporting_share=chain.share,
-    )
+    today = {"margins": margins, "minSites": min_sites}
+    return basis.settings_of(policies[-1] if policies else today, chain.share)
 
 
 @dataclass
