@@ -7,10 +7,10 @@ export VENV
 export TIDEGATE_ENGINES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts unit coverage fix golden bench e2e package clean
+.PHONY: help demo test check format lint types contracts unit coverage fix golden bench bench-judge e2e package clean
 
 help: ## Show what you can ask for
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-11s %s\n", $$1, $$2}'
 
 demo: $(READY)-demo ## Watch 500 sites take a good model and give a bad one back (2 minutes)
 	$(VENV)/bin/tidegate demo $(ARGS)
@@ -49,6 +49,9 @@ golden: $(READY)-dev ## Write the example repositories in environments/ again
 
 bench: $(READY)-dev ## Measure the figures of the README
 	@$(call when,tests/bench/__main__.py,$(PY) tests/bench $(ARGS),measure the figures of the README as ratios in one run)
+
+bench-judge: $(READY)-dev ## Measure on simulated fleets what the judge is worth; ARGS=--quick
+	@$(PY) tests/bench_judge $(ARGS)
 
 e2e: $(READY)-dev ## Test against real engines, where they are found; REQUIRE=argocd,... insists
 	$(PY) -m pytest tests/e2e -o enable_assertion_pass_hook=true --require=$(REQUIRE) $(ARGS)

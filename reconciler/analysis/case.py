@@ -44,6 +44,11 @@ class Case:
         self._last: datetime | None = None
         self._proof: Reason | None = None
 
+    @property
+    def is_breached(self) -> bool:
+        """Say whether the canary is proven worse."""
+        return self._proof is not None
+
     def check(self, line: TickLine) -> None:
         """Refuse a tick that was counted already, or comes too late.
 

@@ -34,6 +34,11 @@ class Judge:
         rows = [np.flatnonzero(case.ledger.sums.table[EVENTS]) for case in self._cases.values()]
         return self._roster.names(np.concatenate(rows)) if rows else frozenset()
 
+    @property
+    def breached(self) -> frozenset[str]:
+        """Give the objectives by which the canary is proven worse."""
+        return frozenset(name for name, case in self._cases.items() if case.is_breached)
+
     def feed(self, line: Line, *, decide: bool = True) -> ObjectiveVerdict | None:
         """Take the next line.
 
