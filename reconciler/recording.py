@@ -85,7 +85,9 @@ class AssignedLine:
 class TickLine:
     """The increments of one objective in the interval that ends at `at`.
 
-    `fresh` is how many canary and stable sites have any fresh series; None = not known.
+    `fresh` is how many canary and stable sites have any fresh series; None = not known. `seen`
+    are the sites that showed any series, without counts for either arm. A site that no objective
+    of a tick names was silent.
     """
 
     rollout: str
@@ -94,6 +96,7 @@ class TickLine:
     canary: SiteCounts
     stable: SiteCounts
     fresh: tuple[int, int] | None = None
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse counts that cannot be, and a site in both arms."""
@@ -107,6 +110,8 @@ class TickLine:
             raise ValueError(f"site {_show(min(both))} is in both arms")
         if self.fresh is not None and not all(_is_count(number) for number in self.fresh):
             raise ValueError(f"fresh holds two counts of sites, not {_show(self.fresh)}")
+        for site in self.seen:
+            _check_name("site", site)
 
 
 Line = ObjectivesLine | HistoryLine | AssignedLine | TickLine
@@ -118,7 +123,7 @@ _KEYS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "assigned": (frozenset({"rollout", "assigned"}), frozenset({"at"})),
     "canary": (
         frozenset({"rollout", "objective", "at", "canary", "stable"}),
-        frozenset({"fresh"}),
+        frozenset({"fresh", "seen"}),
     ),
 }
 
@@ -167,6 +172,7 @@ def dump(line: Line) -> str:
             fields["canary"] = dict(sorted(line.canary.items()))
             fields["stable"] = dict(sorted(line.stable.items()))
             fields |= {"fresh": line.fresh} if line.fresh is not None else {}
+            fields |= {"seen": sorted(line.seen)} if line.seen else {}
         case _:
             assert_never(line)
     return json.dumps(fields, separators=(",", ":"), allow_nan=False)
@@ -222,7 +228,8 @@ def _line(fields: dict[str, Any]) -> Line:
         case _:
             fresh = _pair("fresh", fields["fresh"]) if "fresh" in fields else None
             at, arms = _time(fields["at"]), (_pairs("canary", fields), _pairs("stable", fields))
-            return TickLine(rollout, fields["objective"], at, *arms, fresh)
+            seen = _names("seen", fields.get("seen", []))
+            return TickLine(rollout, fields["objective"], at, *arms, fresh, seen)
 
 
 def _check_keys(fields: Iterable[str], needed: frozenset[str], optional: frozenset[str]) -> None:
@@ -245,6 +252,12 @@ def _object(key: str, value: object) -> dict[str, Any]:
 def _pairs(key: str, fields: dict[str, Any]) -> dict[str, Any]:
     found = _object(key, fields[key])
     return {site: _pair(site, value) for site, value in found.items()}
+
+
+def _names(key: str, value: object) -> tuple[Any, ...]:
+    if type(value) is not list:
+        raise ValueError(f"{key} is a list of sites, not {_show(value)}")
+    return tuple(value)
 
 
 def _pair(name: str, value: object) -> tuple[Any, Any]:

@@ -21,6 +21,7 @@ from generator.model.environment import Kind
 from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler import cloud, record
+from reconciler.analysis import Code
 from reconciler.applied import Standing
 from reconciler.basis import policy_data
 from reconciler.outlook import Memory, Outlook, Query, look
@@ -299,6 +300,10 @@ def _short(outlook: Outlook, decision: Revert) -> str:
         return f"{adoption.late} of {adoption.due} sites never started it"
     if decision.code != "breach":
         return decision.code
+    reasons = (one.reasons[0] for one in outlook.situation.verdicts)
+    if any(reason.code is Code.REPORTING_LOST for reason in reasons):
+        adoption = outlook.situation.adoption
+        return f"{adoption.canary - adoption.reachable} sites no longer report"
     worst = max(outlook.situation.verdicts, key=lambda one: one.e_bad_max)
     return f"{worst.objective} {worst.bad / max(worst.expected_bad, 0.1):.1f}x stable"
 

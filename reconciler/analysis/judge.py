@@ -1,5 +1,6 @@
 """Judge one rollout: lines of its recording in, one verdict per tick out."""
 
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import assert_never
 
@@ -8,8 +9,9 @@ import numpy as np
 from generator.errors import InputError
 from reconciler.analysis.case import Case
 from reconciler.analysis.ledger import EVENTS
+from reconciler.analysis.reporting import Reporting
 from reconciler.analysis.roster import Roster
-from reconciler.analysis.verdict import ObjectiveVerdict, Settings
+from reconciler.analysis.verdict import ObjectiveVerdict, Settings, Verdict
 from reconciler.recording import AssignedLine, HistoryLine, Line, ObjectivesLine, TickLine
 
 
@@ -27,6 +29,7 @@ class Judge:
         self._history: dict[str | None, dict[str, tuple[int, int]]] = {}
         self._roster = Roster()
         self._cases: dict[str, Case] = {}
+        self.reporting = Reporting(self.settings, self._roster)
 
     @property
     def served(self) -> frozenset[str]:
@@ -88,13 +91,22 @@ class Judge:
         if self._roster.assign(line):
             for case in self._cases.values():
                 case.ledger.begin_step()
+        self.reporting.assign(line)
 
     def _tick(self, line: TickLine, *, decide: bool) -> ObjectiveVerdict | None:
         case = self._cases.get(line.objective) or self._open(line.objective)
         case.check(line)
         self._cases[line.objective] = case
         scene = case.add(line)
-        return case.verdict(line, scene) if decide else None
+        self.reporting.hear(line)
+        return self._lost(case.verdict(line, scene)) if decide else None
+
+    def _lost(self, verdict: ObjectiveVerdict) -> ObjectiveVerdict:
+        """Let every objective say that the canary's sites no longer report, once it is proven."""
+        proof = self.reporting.proof
+        if proof is None:
+            return verdict
+        return replace(verdict, verdict=Verdict.BREACHED, reasons=(proof, *verdict.reasons))
 
     def _open(self, objective: str) -> Case:
         weight = self._weight(objective)

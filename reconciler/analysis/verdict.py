@@ -20,6 +20,7 @@ class Code(StrEnum):
     """Why, for machines; the text of the reason holds the numbers."""
 
     WORSE = "worse-than-stable"
+    REPORTING_LOST = "reporting-lost"
     STABLE_SILENT = "stable-silent"
     CANARY_SILENT = "canary-silent"
     NO_CANARY_EVENTS = "no-canary-events"
@@ -62,6 +63,7 @@ class Settings:
         least_stable: Fewest stable sites to compare with.
         sure_stable: Under this many stable sites the spread between sites is badly known.
         suspicion: Healthy only while E_bad is below.
+        reporting: Share of alpha that the test of reporting loss spends.
     """
 
     alpha: float = 0.01
@@ -76,6 +78,7 @@ class Settings:
     least_stable: int = 20
     sure_stable: int = 50
     suspicion: float = 10.0
+    reporting: float = 0.05
 
     def __post_init__(self) -> None:
         """Refuse what no evidence could meet, and what any would."""

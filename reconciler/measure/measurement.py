@@ -90,7 +90,7 @@ def measure(
     columns = range(len(window.seconds))[window.judged]
     return Measurement(
         ticks=tuple(
-            _tick(assignment.rollout, one, reading.sites, window, column)
+            _tick(assignment.rollout, one, reading.sites, window, column, present)
             for column in columns
             for one in reading.tallies
         ),
@@ -151,7 +151,9 @@ def _tally(
     return tally(count.objective, total, part, sites, window, part_is_good=count.part_is_good)
 
 
-def _tick(rollout: str, one: Tally, sites: Roster, window: Window, column: int) -> TickLine:
+def _tick(
+    rollout: str, one: Tally, sites: Roster, window: Window, column: int, present: Bools
+) -> TickLine:
     canary: Bools = sites.is_canary[:, column]
     known, fresh = one.has_data[:, column], one.fresh[:, column]
     events, bad = one.events[:, column], one.bad[:, column]
@@ -162,6 +164,7 @@ def _tick(rollout: str, one: Tally, sites: Roster, window: Window, column: int) 
         canary=_counts(sites, known & canary, events, bad),
         stable=_counts(sites, known & ~canary, events, bad),
         fresh=(int((fresh & canary).sum()), int((fresh & ~canary).sum())),
+        seen=tuple(sites.names[row] for row in np.flatnonzero(present[:, column] & ~known)),
     )
 
 

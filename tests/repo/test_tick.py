@@ -180,10 +180,10 @@ def test_time_without_data_does_not_soak(scene: Scene, arm: str) -> None:
     canary = scene.canary()
     everyone = set(scene.runs())
     gone = {"canary": set(canary), "stable": everyone - set(canary), "all": everyone}[arm]
-    scene.plants.hide(gone, START + 25 * MINUTE, START + 55 * MINUTE)
+    scene.plants.hide(gone, START + 25 * MINUTE, START + 45 * MINUTE)
     assert held(scene.tick(READY)) == "soak"
-    assert held(scene.tick(READY + 2 * TICK)) == "soak"
-    assert scene.tick(READY + 3 * TICK).commit
+    assert held(scene.tick(READY + TICK)) == "soak"
+    assert scene.tick(READY + 2 * TICK).commit
 
 
 def test_one_objective_without_data_does_not_soak(scene: Scene) -> None:
@@ -428,6 +428,30 @@ def test_sites_that_come_back_have_their_time_to_start(before: Scene) -> None:
     assert held(before.tick(back + TICK)) == "nodata"
     assert held(before.tick(back + HOUR)) == "nodata"
     assert reverted(before.tick(back + HOUR + TICK)) == "adoption"
+
+
+def test_a_canary_that_goes_silent_after_it_served_is_taken_back(scene: Scene) -> None:
+    scene.plants.hide(scene.canary(), START + 25 * MINUTE, START + 30 * HOUR)
+    assert held(scene.tick(START + 50 * MINUTE)) == "undecided"
+    assert reverted(scene.tick(READY)) == "breach"
+    (path,) = (one for one in touched(scene) if one.endswith("-revert.json"))
+    document = json.loads(scene.view.files[path])
+    assert "5 of 5 canary sites went silent after they had served it" in document["why"]
+    assert {one["verdict"] for one in document["objectives"]} == {"Breached"}
+    assert "5 sites no longer report" in scene.origin.message()
+
+
+def test_silence_of_both_arms_takes_nothing_back(scene: Scene) -> None:
+    scene.plants.hide(scene.runs(), START + 25 * MINUTE, START + 30 * HOUR)
+    assert held(scene.tick(AN_HOUR + 30 * MINUTE)) in ("stale", "nodata")
+
+
+def test_a_canary_that_went_back_by_itself_is_not_silent(scene: Scene) -> None:
+    """Its sites are seen, under the release that they should no longer serve."""
+    stable = scene.rollout().stable
+    for site in scene.canary():
+        scene.plants.serve(site, stable, START + 25 * MINUTE)
+    assert held(scene.tick(READY + HOUR)) == "adoption"
 
 
 def test_a_network_that_is_down_is_no_bad_release(scene: Scene) -> None:

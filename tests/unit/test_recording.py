@@ -45,7 +45,8 @@ def ticks(draw: st.DrawFn) -> TickLine:
     canary = {site: pair for site, (arm, pair) in sites.items() if arm == "canary"}
     stable = {site: pair for site, (arm, pair) in sites.items() if arm == "stable"}
     fresh = draw(st.none() | st.tuples(st.integers(0, 9), st.integers(0, 9)))
-    return TickLine(draw(names), draw(names), draw(times), canary, stable, fresh)
+    seen = tuple(sorted(draw(st.sets(names, max_size=3))))
+    return TickLine(draw(names), draw(names), draw(times), canary, stable, fresh, seen)
 
 
 @st.composite
@@ -218,6 +219,11 @@ def test_a_whole_weight_may_be_an_integer() -> None:
 @pytest.mark.parametrize("place", [["green", "eu"], ["canary", 5], ["canary"], "canary", [[], ""]])
 def test_an_assignment_is_an_arm_and_a_stratum(place: Any) -> None:
     assert "plant-0001" in refused({"rollout": "r", "assigned": {"plant-0001": place}})
+
+
+@pytest.mark.parametrize("seen", [None, "plant-0003", {"plant-0003": 1}, [3], ["a\tb"], [[]]])
+def test_seen_is_a_list_of_sites(seen: Any) -> None:
+    refused(TICK | {"seen": seen})
 
 
 @pytest.mark.parametrize("fresh", [[1], [1, -1], [1, 0.5], None, 5, [True, True]])
