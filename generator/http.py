@@ -11,7 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -47,11 +47,19 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is not a redirect, a server error or "too many requests"."""
+    """An answer that is not a redirect; from `get` and `post_form` no server error either.
+
+    Attributes:
+        status: The status code.
+        body: Decoded, within the limits.
+        media: Content type.
+        headers: By lower-case name.
+    """
 
     status: int
     body: bytes
     media: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_ok(self) -> bool:
@@ -191,11 +199,60 @@ class Http:
             body_bytes,
         )
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        document: object = None,
+        token: str = "",
+    ) -> Reply:
+        """Say something once, and give whatever status comes back, "too many requests" too.
+
+        Nothing is repeated: after an error the call may have been carried out or not.
+
+        Args:
+            method: Such as "POST".
+            path: Below the base address, with its leading slash, quoted.
+            query: Parameters.
+            document: Sent as JSON; None sends no body.
+            token: Bearer token of this call, where tokens change; taken out of errors, too.
+
+        Raises:
+            RemoteError: No usable answer: connection, time, size or 3xx.
+        """
+        if token:
+            self._secrets = tuple({token: None, **dict.fromkeys(self._secrets)})
+        limits = self._limits
+        outcome = self._try(
+            lambda timeout: self._client.stream(
+                method,
+                self._base + path,
+                params=dict(query) if query else None,
+                json=document,
+                headers=_headers(
+                    self.system, {"Authorization": f"Bearer {token}"} if token else {}
+                ),
+                timeout=timeout,
+            ),
+            limits.body_bytes,
+            time.monotonic() + limits.total_s,
+            judge=_judge_redirect,
+        )
+        if isinstance(outcome, Reply):
+            return outcome
+        raise self.error(outcome.text)
+
     def error(self, text: str) -> RemoteError:
         """Build an error of this system, with every known secret taken out of the text."""
+        return RemoteError(self.system, clean(self.hide(text)), endpoint=self.endpoint)
+
+    def hide(self, text: str) -> str:
+        """Take every known secret out of a text."""
         for secret in self._secrets:
             text = text.replace(secret, "***")
-        return RemoteError(self.system, clean(text), endpoint=self.endpoint)
+        return text
 
     def _send(
         self,
@@ -221,12 +278,13 @@ class Http:
         ask: Callable[[httpx.Timeout], AbstractContextManager[httpx.Response]],
         cap: int,
         ends: float,
+        judge: Callable[[Reply], Reply | _Trouble] | None = None,
     ) -> Reply | _Trouble:
         left_s = max(ends - time.monotonic(), 0.001)
         timeout = httpx.Timeout(left_s, connect=min(left_s, self._limits.connect_s))
         try:
             with ask(timeout) as response:
-                return _judge(_read(response, cap, ends), response)
+                return (judge or _judge)(_read(response, cap, ends))
         except _TRANSIENT as error:
             return _Trouble(f"no connection: {str(error) or type(error).__name__}", passing=True)
         except httpx.TimeoutException:
@@ -254,20 +312,25 @@ def _read(response: httpx.Response, cap: int, ends: float) -> Reply:
             raise _UnusableError(f"the body is larger than {cap} bytes")
         if time.monotonic() > ends:
             raise _UnusableError("the body did not arrive in time")
-    return Reply(response.status_code, bytes(body), response.headers.get("content-type", ""))
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(response.status_code, bytes(body), headers.get("content-type", ""), headers)
 
 
-def _judge(reply: Reply, response: httpx.Response) -> Reply | _Trouble:
-    if 300 <= reply.status < 400:
-        target = redact(response.headers.get("location", ""))
-        return _Trouble(
-            f"it redirects ({reply.status}) to {target or 'nowhere'}, which is not followed; "
-            "configure the final address",
-            passing=False,
-        )
+def _judge(reply: Reply) -> Reply | _Trouble:
     if reply.status == 429 or reply.status >= 500:
         return _Trouble(f"status {reply.status}: {reply.excerpt()}", passing=True)
-    return reply
+    return _judge_redirect(reply)
+
+
+def _judge_redirect(reply: Reply) -> Reply | _Trouble:
+    if not 300 <= reply.status < 400:
+        return reply
+    target = redact(reply.headers.get("location", ""))
+    return _Trouble(
+        f"it redirects ({reply.status}) to {target or 'nowhere'}, which is not followed; "
+        "configure the final address",
+        passing=False,
+    )
 
 
 def _address(system: str, base: str) -> SplitResult:

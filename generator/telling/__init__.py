@@ -1,0 +1,1 @@
+"""What a promotion and a rollout say of themselves in a pull request."""
