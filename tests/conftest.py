@@ -1,6 +1,7 @@
 """Keep tests apart from the machine: rooms stay pure, Git sees no settings, engines are found."""
 
 import os
+import signal
 import sys
 import time
 import tomllib
@@ -13,6 +14,10 @@ import pytest
 from hypothesis import settings
 
 from tests.engines import find
+
+# A run started in the background ignores interrupts, and so would all that the tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Speed is what `make bench` measures; a busy machine must not fail a property.
 settings.register_profile("tidegate", deadline=None)
