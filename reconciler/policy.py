@@ -4,14 +4,18 @@ The rules below are asked in order and the first that answers decides. Harm come
 pause and every trouble, because a revert must never wait for a person; nothing that was not
 measured ever advances.
 
-    1  proved worse, or never starting       -> Revert
-    2  paused, or at 0 percent               -> Hold, until a person moves it
-    3  waited longer than the deadline       -> onDeadline: Hold, Revert or Escalate
-    4  stale, no data, undecided             -> Hold
-    5  healthy, but too few sites adopted it -> Hold
-    6  healthy, soak not over                -> Hold until it is
-    7  healthy, a person takes the steps     -> Hold, until a person moves it
-    8  healthy                               -> Advance, or complete at the top
+    harm       proved worse, burning alone, gone silent, never starting -> Revert
+    stopped    paused, or at 0 percent               -> Hold, until a person moves it
+    burning    burns, and it may be what all plants share -> Escalate
+    too small  too few stable sites to compare with  -> Hold until soaked, then Escalate
+    overdue    waited longer than the deadline       -> onDeadline: Hold, Revert or Escalate
+    unproven   stale, no data, undecided             -> Hold
+    adopted    healthy, but too few sites adopted it -> Hold
+    soaking    healthy, soak not over                -> Hold until it is
+    by hand    healthy, a person takes the steps     -> Hold, until a person moves it
+    climb      healthy                               -> Advance, or complete at the top
+
+At 100 percent nobody is left to compare with: there the soak and the absolute guards decide.
 """
 
 from collections.abc import Callable
@@ -25,6 +29,7 @@ from generator.model.spans import say_span
 from reconciler.analysis import Code, ObjectiveVerdict, Verdict, overall
 
 ALONE = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE}
+SMALL = {*ALONE, Code.FEW_STABLE, Code.NOT_COMPARED}
 LEAST_ADOPTED = 0.8
 LEAST_LATE_SITES = 3
 LEAST_LATE_SHARE = 0.2
@@ -120,6 +125,11 @@ class Situation:
         """Combine the objectives."""
         return overall(self.verdicts)
 
+    @property
+    def codes(self) -> frozenset[Code]:
+        """Give the codes of all reasons of all objectives."""
+        return frozenset(reason.code for one in self.verdicts for reason in one.reasons)
+
     def say(self) -> str:
         """Give the decisive reason of every objective that has the combined verdict."""
         worst = (one for one in self.verdicts if one.verdict is self.verdict)
@@ -162,6 +172,17 @@ def _stopped(situation: Situation) -> Decision | None:
     return None
 
 
+def _burning(situation: Situation) -> Decision | None:
+    found = (
+        f"{one.objective}: {reason.text}"
+        for one in situation.verdicts
+        for reason in one.reasons
+        if reason.code is Code.BURNS_ALIKE
+    )
+    why = next(found, None)
+    return Escalate(why, _command(situation.rollout, "revert")) if why else None
+
+
 def _overdue(situation: Situation) -> Decision | None:
     rollout = situation.rollout
     waited = situation.now - situation.since
@@ -190,9 +211,27 @@ def _unproven(situation: Situation) -> Hold | None:
 def _passes(situation: Situation) -> bool:
     # Without enough concurrent stable sites nothing can be compared: at the top the last soak
     # and the absolute guards decide (design.md section 5).
-    codes = {reason.code for one in situation.verdicts for reason in one.reasons}
-    at_top = situation.rollout.percent == FULL and bool(codes) and codes <= ALONE
-    return situation.verdict is Verdict.HEALTHY or at_top
+    return situation.verdict is Verdict.HEALTHY or _is_alone_at_top(situation)
+
+
+def _is_alone_at_top(situation: Situation) -> bool:
+    codes = situation.codes
+    return situation.rollout.percent == FULL and bool(codes) and codes <= ALONE
+
+
+def _too_small(situation: Situation) -> Decision | None:
+    """Ask a person where a fleet is too small to be compared, once all the rest is well."""
+    codes, rollout = situation.codes, situation.rollout
+    if rollout.percent == FULL or Code.TOO_FEW_STABLE not in codes or not codes <= SMALL:
+        return None
+    waits = _adopted(situation) or _soaking(situation)
+    if waits is not None:
+        return waits
+    text = (
+        f"{situation.say()}; the soak is over and no absolute guard objects, so a person may "
+        "take the next step"
+    )
+    return Escalate(text, bump(rollout))
 
 
 def _adopted(situation: Situation) -> Hold | None:
@@ -224,12 +263,18 @@ def _by_hand(situation: Situation) -> Decision | None:
 
 def _climb(situation: Situation) -> Decision:
     rollout = situation.rollout
-    return Advance(rollout.step_after(rollout.percent), situation.say())
+    why = situation.say()
+    if _is_alone_at_top(situation):
+        soak = say_span(rollout.soak_at(rollout.percent))
+        why += f"; {soak} of soak are over and no absolute guard objects"
+    return Advance(rollout.step_after(rollout.percent), why)
 
 
 RULES: tuple[Rule, ...] = (
     _harm,
     _stopped,
+    _burning,
+    _too_small,
     _overdue,
     _unproven,
     _adopted,

@@ -29,6 +29,11 @@ from reconciler.policy import Advance, Decision, Hold, Revert
 
 BOT = Asked()
 MOST_EDITS = 50
+GUARDED = {
+    Code.BURNING: "burns its error budget",
+    Code.CEILING: "is above its ceiling",
+    Code.EXPOSED: "has spent its part of the month's error budget",
+}
 NOBODY_LOOKED: Mapping[str, Standing] = {}
 
 
@@ -300,10 +305,13 @@ def _short(outlook: Outlook, decision: Revert) -> str:
         return f"{adoption.late} of {adoption.due} sites never started it"
     if decision.code != "breach":
         return decision.code
-    reasons = (one.reasons[0] for one in outlook.situation.verdicts)
-    if any(reason.code is Code.REPORTING_LOST for reason in reasons):
-        adoption = outlook.situation.adoption
-        return f"{adoption.canary - adoption.reachable} sites no longer report"
+    for one in outlook.situation.verdicts:
+        code = one.reasons[0].code
+        if code is Code.REPORTING_LOST:
+            adoption = outlook.situation.adoption
+            return f"{adoption.canary - adoption.reachable} sites no longer report"
+        if code in GUARDED:
+            return f"{one.objective} {GUARDED[code]}"
     worst = max(outlook.situation.verdicts, key=lambda one: one.e_bad_max)
     return f"{worst.objective} {worst.bad / max(worst.expected_bad, 0.1):.1f}x stable"
 

@@ -151,6 +151,11 @@ class Objective:
             raise ValueError(f"margin lies above 1 and at most 10, not {self.margin}")
 
     @property
+    def budget(self) -> float:
+        """Give the share of events, 0..1, that may be bad: with target 99, one in a hundred."""
+        return float((100 - self.target) / 100)
+
+    @property
     def negligible(self) -> float:
         """Give the share of bad events, 0..1, under which no ratio matters.
 

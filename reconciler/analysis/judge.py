@@ -1,6 +1,5 @@
 """Judge one rollout: lines of its recording in, one verdict per tick out."""
 
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import assert_never
 
@@ -8,10 +7,11 @@ import numpy as np
 
 from generator.errors import InputError
 from reconciler.analysis.case import Case
+from reconciler.analysis.guards import Guards, beside
 from reconciler.analysis.ledger import EVENTS
 from reconciler.analysis.reporting import Reporting
 from reconciler.analysis.roster import Roster
-from reconciler.analysis.verdict import ObjectiveVerdict, Settings, Verdict
+from reconciler.analysis.verdict import ObjectiveVerdict, Settings
 from reconciler.recording import AssignedLine, HistoryLine, Line, ObjectivesLine, TickLine
 
 
@@ -29,6 +29,7 @@ class Judge:
         self._history: dict[str | None, dict[str, tuple[int, int]]] = {}
         self._roster = Roster()
         self._cases: dict[str, Case] = {}
+        self._guards: dict[str, Guards] = {}
         self.reporting = Reporting(self.settings, self._roster)
 
     @property
@@ -98,19 +99,18 @@ class Judge:
         case.check(line)
         self._cases[line.objective] = case
         scene = case.add(line)
+        guards = self._guards[line.objective]
+        guards.add(line, case.ledger, comparable=scene.stable_trouble is None)
         self.reporting.hear(line)
-        return self._lost(case.verdict(line, scene)) if decide else None
-
-    def _lost(self, verdict: ObjectiveVerdict) -> ObjectiveVerdict:
-        """Let every objective say that the canary's sites no longer report, once it is proven."""
-        proof = self.reporting.proof
-        if proof is None:
-            return verdict
-        return replace(verdict, verdict=Verdict.BREACHED, reasons=(proof, *verdict.reasons))
+        if not decide:
+            return None
+        return beside(case.verdict(line, scene), (self.reporting, guards))
 
     def _open(self, objective: str) -> Case:
         weight = self._weight(objective)
         history = self._history.get(None, {}) | self._history.get(objective, {})
+        budget = self.settings.budgets.get(objective)
+        self._guards[objective] = Guards(budget, self._roster, history)
         return Case(self.settings, objective, weight, self._roster, history)
 
     def _weight(self, objective: str) -> float:

@@ -35,6 +35,7 @@ LEAST_TICKS = 3
 LEAST_SILENT_SITES = 3
 LEAST_SILENT_SHARE = 0.2
 LEAST_STABLE_SHARE = 0.5
+LEAST_CHANCE = 0.001
 THETAS = np.array([1.0, 3.0, 30.0, 300.0])
 """1 = as quiet as stable: what keeps the evidence alive through a long time of equal losses."""
 PRIOR = np.array([0.2, 0.8 / 3, 0.8 / 3, 0.8 / 3])
@@ -62,6 +63,26 @@ def log_loss_ratios(canary: int, stable: int, lost: int, lost_canary: int) -> Ar
     )
 
 
+def chance_of_ratio(canary: int, stable: int, canary_seen: int, stable_seen: int) -> float:
+    """Give the two-sided chance of so uneven a share, were the canary drawn at random.
+
+    Args:
+        canary: Canary sites assigned.
+        stable: Stable sites assigned.
+        canary_seen: Canary sites that report.
+        stable_seen: Stable sites that report.
+    """
+    seen = canary_seen + stable_seen
+    could = range(max(0, seen - stable), min(seen, canary) + 1)
+    whole = _log_choose(canary + stable, seen)
+    chances = np.exp(
+        np.array([_log_choose(canary, one) + _log_choose(stable, seen - one) for one in could])
+        - whole
+    )
+    at = canary_seen - could[0]
+    return min(1.0, 2 * float(min(chances[: at + 1].sum(), chances[at:].sum())))
+
+
 def _log_choose(of: int, some: int) -> float:
     return math.lgamma(of + 1) - math.lgamma(some + 1) - math.lgamma(of - some + 1)
 
@@ -75,12 +96,14 @@ class Reporting:
 
     Attributes:
         proof: Why canary sites are lost to the release, once that is proven.
+        trouble: Why the sites that report are not those that were drawn, at the last closed tick.
         log_lost: ln E, the evidence for it.
     """
 
     def __init__(self, settings: Settings, roster: Roster) -> None:
         """Start before the first tick."""
         self.proof: Reason | None = None
+        self.trouble: Reason | None = None
         self.log_lost = 0.0
         self._log_bound = -math.log(settings.alpha * settings.reporting)
         self._weights = PRIOR
@@ -124,6 +147,7 @@ class Reporting:
             self._is_sure = True
         stable = (table.arm == STABLE) & (table.age >= 0)
         if seen[stable].sum() < LEAST_STABLE_SHARE * stable.sum():
+            self.trouble = None
             return  # Prometheus or the network: nobody's silence begins here
         silent = table.silent(seen, at)
         known = (table.age >= LEAST_TICKS) & (table.arm > 0)
@@ -133,6 +157,25 @@ class Reporting:
             self._weigh(at_risk, lost)
             table.counted |= lost
         self._prove(known & silent, known)
+        self.trouble = self._mixed()
+
+    def _mixed(self) -> Reason | None:
+        """Test whether canary and stable sites report in the shares in which they were drawn."""
+        table = self._table
+        there = (table.missed < LEAST_TICKS) & np.isfinite(table.last)
+        canary, stable = table.arm == CANARY, table.arm == STABLE
+        arms = int(canary.sum()), int(stable.sum())
+        seen = int((there & canary).sum()), int((there & stable).sum())
+        if table.settled < LEAST_TICKS or 0 in arms:
+            return None
+        chance = chance_of_ratio(*arms, *seen)
+        if chance >= LEAST_CHANCE:
+            return None
+        text = (
+            f"{seen[0]} of {arms[0]} canary and {seen[1]} of {arms[1]} stable sites report, which "
+            f"chance does in {chance:.1g} of draws: a selector, a label or a site pinned by hand?"
+        )
+        return Reason(Code.SAMPLE_RATIO, text)
 
     def _weigh(self, at_risk: Flags, lost: Flags) -> None:
         ratios = np.zeros(len(THETAS))
@@ -175,6 +218,7 @@ class _Table:
         counted: It was found silent once.
         seen: A line of the open tick names it.
         served: A line of the open tick has events of it.
+        settled: Ticks since a site changed arms.
     """
 
     def __init__(self) -> None:
@@ -186,6 +230,7 @@ class _Table:
         self.counted: Flags = np.zeros(0, np.bool_)
         self.seen: Flags = np.zeros(0, np.bool_)
         self.served: Flags = np.zeros(0, np.bool_)
+        self.settled = 0
 
     def grow(self, width: int) -> None:
         """Make room for sites never seen before."""
@@ -207,6 +252,7 @@ class _Table:
         for arm in (STABLE, CANARY):
             now[roster.in_arm(arm)] = arm
         moved = now != self.arm
+        self.settled = 0 if moved.any() else self.settled + 1
         # What a site showed in the arm that it left says nothing about this one.
         self.age[moved], self.missed[moved], self.last[moved] = -1, 0, -math.inf
         self.arm = now

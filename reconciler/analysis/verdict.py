@@ -21,6 +21,11 @@ class Code(StrEnum):
 
     WORSE = "worse-than-stable"
     REPORTING_LOST = "reporting-lost"
+    BURNING = "burning"
+    CEILING = "ceiling"
+    EXPOSED = "exposed"
+    BURNS_ALIKE = "burns-alike"
+    SAMPLE_RATIO = "sample-ratio"
     STABLE_SILENT = "stable-silent"
     CANARY_SILENT = "canary-silent"
     NO_CANARY_EVENTS = "no-canary-events"
@@ -64,6 +69,8 @@ class Settings:
         sure_stable: Under this many stable sites the spread between sites is badly known.
         suspicion: Healthy only while E_bad is below.
         reporting: Share of alpha that the test of reporting loss spends.
+        budgets: Share of events, 0..1, that may be bad by the target, for single objectives;
+            without it an objective has no absolute guards.
     """
 
     alpha: float = 0.01
@@ -79,6 +86,7 @@ class Settings:
     sure_stable: int = 50
     suspicion: float = 10.0
     reporting: float = 0.05
+    budgets: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no evidence could meet, and what any would."""
@@ -88,6 +96,8 @@ class Settings:
             raise ValueError("a margin lies above 1 and at most 10")
         if not all(0 < share < 1 for share in self.negligible.values()):
             raise ValueError("a negligible share lies between 0 and 1")
+        if not all(0 < budget < 1 for budget in self.budgets.values()):
+            raise ValueError("an error budget lies between 0 and 1")
         if self.min_sites < 1 or self.min_events < 1:
             raise ValueError("min-sites and min-events are at least 1")
         if not all(0 < share <= 1 for share in self.reporting_share or ()):

@@ -156,6 +156,7 @@ def _settings(repository: Repository, rollout: Rollout, chain: record.Chain) -> 
         negligible={one.name: one.negligible for one in spec.objectives},
         min_sites=rollout.min_sites,
         reporting_share=chain.share,
+        budgets={one.name: one.budget for one in spec.objectives},
     )
 
 

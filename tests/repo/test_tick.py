@@ -289,6 +289,16 @@ def test_a_breach_that_was_proven_outlives_silence(scene: Scene) -> None:
     assert reverted(scene.tick(START + 60 * MINUTE)) == "breach"
 
 
+def test_a_plant_that_burns_as_a_whole_asks_a_person(scene: Scene) -> None:
+    """Both releases fail alike, a fifth of the time: twenty times what the target allows."""
+    scene.plants.bad |= {"v12": Bad(errors=0.2), "v13": Bad(errors=0.2)}
+    done = scene.tick(READY)
+    assert not done.commit
+    assert isinstance(done.passed.decision, Escalate)
+    assert "error budget of the canary burns 20 and 20 times" in done.passed.decision.why
+    assert "stable 20 times: it may be what all plants share" in done.passed.decision.why
+
+
 # ------------------------------------------------------------------ metrics that say nothing
 
 

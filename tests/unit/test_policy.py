@@ -89,6 +89,18 @@ def waits(verdict: Verdict) -> Hold:
     return Hold(verdict.value.lower(), SAID[verdict], UNTIL)
 
 
+BURNING = replace(
+    says(Verdict.UNDECIDED),
+    reasons=(
+        Reason(Code.BURNS_ALIKE, "15 and 15 times"),
+        Reason(Code.NO_CONCURRENT_STABLE, "no stable site is left"),
+    ),
+)
+SMALL = replace(
+    says(Verdict.UNDECIDED),
+    reasons=(Reason(Code.TOO_FEW_STABLE, "4 stable sites with events"),),
+)
+
 TABLE: dict[str, tuple[Situation, Decision]] = {
     # ---- healthy
     "a step is taken": (
@@ -159,6 +171,41 @@ TABLE: dict[str, tuple[Situation, Decision]] = {
             None,
             'tidegate set-percent defect-detector --env edge-k3s 5 --reason "..."',
         ),
+    ),
+    # ---- something burns, and nobody knows what
+    "a plant that burns as a whole asks a person": (
+        situation(at("5", on_deadline=OnDeadline.REVERT), verdicts=(BURNING,), **OVERDUE),
+        Escalate("errors: 15 and 15 times", REVERT),
+    ),
+    "also at the top": (
+        situation(at("100"), verdicts=(BURNING,)),
+        Escalate("errors: 15 and 15 times", REVERT),
+    ),
+    "but harm comes first": (
+        situation(None, verdicts=(BURNING, says(Verdict.BREACHED))),
+        Revert("breach", "errors: 60 bad where 30 were expected"),
+    ),
+    "and a pause stays one": (situation(at("5", phase=Phase.PAUSED), verdicts=(BURNING,)), PAUSED),
+    # ---- a fleet too small to compare
+    "a person takes the steps of a small fleet": (
+        situation(None, verdicts=(SMALL,), **OVERDUE),
+        Escalate(
+            "errors: 4 stable sites with events; the soak is over and no absolute guard objects, "
+            "so a person may take the next step",
+            'tidegate set-percent defect-detector --env edge-k3s 10 --reason "..."',
+        ),
+    ),
+    "once they soaked": (
+        situation(None, verdicts=(SMALL,), soaked=HOUR),
+        Hold("soak", "1 h of healthy time so far, 1 h to go", NOW + HOUR),
+    ),
+    "and enough sites serve it": (
+        situation(None, verdicts=(SMALL,), adoption=Adoption(4, 1, 4, 0, 4, stable_fresh=True)),
+        Hold("adoption", "1 of 4 reachable canary sites serve it", UNTIL),
+    ),
+    "a small fleet without data waits": (
+        situation(None, verdicts=(SMALL, says(Verdict.NO_DATA, "latency"))),
+        Hold("nodata", "latency: no canary events in this step", UNTIL),
     ),
     # ---- 3: the deadline
     "overdue: hold": (
@@ -342,9 +389,17 @@ def test_the_last_step_passes_alone(row: str, percent: str) -> None:
     if passes and percent == "100":
         assert isinstance(decision, Advance)
         assert decision.to is None
+    elif codes == (Code.TOO_FEW_STABLE,):
+        assert isinstance(decision, Escalate)
     else:
         assert isinstance(decision, Hold)
         assert decision.code == "undecided"
+
+
+def test_the_last_step_says_that_only_soak_and_guards_were_asked() -> None:
+    verdicts = (says(Verdict.UNDECIDED, "errors", Code.NO_CONCURRENT_STABLE),)
+    why = "errors: x1.5 is not ruled out; 2 h of soak are over and no absolute guard objects"
+    assert decide(situation(at("100"), verdicts=verdicts)) == Advance(None, why)
 
 
 def test_the_last_step_alone_still_soaks() -> None:

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import hypergeom
 
 from reconciler.analysis import Code, Judge, ObjectiveVerdict, Verdict
-from reconciler.analysis.reporting import PRIOR, THETAS, log_loss_ratios
+from reconciler.analysis.reporting import PRIOR, THETAS, chance_of_ratio, log_loss_ratios
 from reconciler.recording import Arm, AssignedLine, Line, TickLine, dump, parse
 
 START = datetime(2026, 11, 20, 8, tzinfo=UTC)
@@ -202,6 +202,48 @@ def test_a_ratio_is_the_one_of_two_draws() -> None:
 
 def test_the_weights_sum_to_one() -> None:
     assert PRIOR.sum() == pytest.approx(1)
+
+
+# ------------------------------------------------------------------ the sample ratio
+
+
+def mixed(*lines: Line) -> bool:
+    found = judged(*lines)[-1]
+    assert found.verdict is not Verdict.BREACHED
+    return Code.SAMPLE_RATIO in {reason.code for reason in found.reasons}
+
+
+@pytest.mark.parametrize(
+    ("away", "is_odd"),
+    [
+        ((), False),
+        (CANARY[:3], True),
+        (CANARY[:2], False),
+        (SITES[::3], False),
+        ((*CANARY[:2], *STABLE[:30]), False),
+        (STABLE[:60], False),
+        (STABLE[:85], True),
+    ],
+)
+def test_those_who_report_are_those_who_were_drawn(away: Collection[str], is_odd: bool) -> None:
+    lines = ticks(1, 30, lambda _: away, counts=(200, 2))
+    assert mixed(assigned(), *lines) is is_odd
+
+
+def test_an_odd_ratio_keeps_a_healthy_canary_from_advancing() -> None:
+    ten = SITES[:20]
+    fine = ticks(1, 30, lambda _: (), ten, counts=(200, 4))
+    odd = ticks(1, 30, lambda _: ten[:9], ten, counts=(200, 4))
+    assert judged(assigned(ten), *fine)[-1].verdict is Verdict.HEALTHY
+    found = judged(assigned(ten), *odd)[-1]
+    assert (found.verdict, found.reasons[0].code) == (Verdict.UNDECIDED, Code.SAMPLE_RATIO)
+    assert "11 of 20 canary and 80 of 80 stable sites report" in found.reasons[0].text
+
+
+def test_the_chance_of_a_ratio_is_that_of_the_draw() -> None:
+    usual = hypergeom(100, 5, 97)
+    assert chance_of_ratio(5, 95, 2, 95) == pytest.approx(2 * usual.cdf(2))
+    assert chance_of_ratio(5, 95, 5, 92) == pytest.approx(1.0, abs=0.3)
 
 
 @pytest.mark.cpu(30)
