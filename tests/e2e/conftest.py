@@ -87,27 +87,38 @@ def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
             shutil.rmtree(made.folder, ignore_errors=True)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def argocd_bed(bed: Bed) -> Bed:
     """Give the bed with Argo CD, hub and edge running."""
     assert bed.argocd
     return bed
 
 
-@pytest.fixture
-def new_fleet(argocd_bed: Bed) -> Iterator[NewFleet]:
-    """Make fleets, see `Bed.fleet`; each is taken away after the test, and every way is open."""
+def _fleets(bed: Bed) -> Iterator[NewFleet]:
+    """Make fleets, see `Bed.fleet`; in the end each is taken away, and every way is open."""
     made: list[Fleet] = []
 
     def make(*words: object, **named: object) -> Fleet:
-        made.append(argocd_bed.fleet(*words, **named))  # type: ignore[arg-type]
+        made.append(bed.fleet(*words, **named))  # type: ignore[arg-type]
         return made[-1]
 
     yield make
-    for proxy in argocd_bed.proxies():
+    for proxy in bed.proxies():
         proxy.pass_()
     for fleet in made:
-        argocd_bed.drop(fleet)
+        bed.drop(fleet)
+
+
+@pytest.fixture
+def new_fleet(argocd_bed: Bed) -> Iterator[NewFleet]:
+    """Make fleets for one test."""
+    yield from _fleets(argocd_bed)
+
+
+@pytest.fixture(scope="module")
+def lasting_fleet(argocd_bed: Bed) -> Iterator[NewFleet]:
+    """Make fleets that all tests of a module go on with."""
+    yield from _fleets(argocd_bed)
 
 
 @pytest.fixture
@@ -139,9 +150,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         shown.seconds += told.duration
         if told.failed or (told.when == "call" and not shown.outcome):
             shown.outcome = told.outcome
+        if told.when == "call" or told.failed:
+            _tell(item, shown, told)
     if told.failed and isinstance(bed := getattr(item, "funcargs", {}).get("bed"), Bed):
         told.sections.append(("bed", f"logs: {bed.folder / 'logs'}"))
     return told
+
+
+def _tell(item: pytest.Item, shown: Shown, told: pytest.TestReport) -> None:
+    """Say at once how a scenario went: the whole run takes minutes, and may be cut short."""
+    out = item.config.get_terminal_writer()
+    out.line(f"\n{told.outcome} {shown.seconds:.1f} s  {shown.scenario}: {item.name}")
+    if told.failed:
+        out.line(told.longreprtext)
 
 
 def pytest_terminal_summary(

@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.e2e.bed.argocd import NAMESPACE
 from tests.e2e.bed.bed import Bed
-from tests.e2e.bed.fleet import Fleet, NewFleet
+from tests.e2e.bed.fleet import Fleet, NewFleet, Ran
 from tests.e2e.bed.kube import ARGO
 from tidegate.demo.registry import MODEL
 
@@ -66,11 +66,12 @@ def reconciling(bed: Bed, fleet: Fleet, *words: str, every: float = 2) -> Iterat
             process.wait()
 
 
-def once(bed: Bed, fleet: Fleet, *words: str) -> str:
-    """Let a reconciler make one pass; give what it said."""
+def once(bed: Bed, fleet: Fleet, *words: str) -> Ran:
+    """Let a reconciler make one pass; give what it said, and how it ended."""
     hub = ("--kubeconfig", str(bed.hub.kubeconfig))
     state = ("--state-dir", str(fleet.folder / "state-once"))
-    return fleet.run("reconcile", "--repo", fleet.remote, "--once", *state, *hub, *words).out
+    asked = ("reconcile", "--repo", fleet.remote, "--once", *state, *hub, *words)
+    return fleet.run(*asked, code=None)
 
 
 def baseline(

@@ -80,8 +80,10 @@ def papers(fleet: Fleet, bad: str, promotion: str, revert: str, dark: int) -> No
     path, told = list(steps.evidence(fleet).items())[-1]
     assert f"Evidence: {path}@sha256:" in message
     assert (told["decision"], told["code"], told["toPercent"]) == ("revert", "adoption", "0")
-    reachable = FIRST - dark
-    assert told["adoption"] == {"canary": 3, "serving": 0, "reachable": reachable, "late": 3}
+    found = dict(told["adoption"])
+    # The site without its old pod is out of reach as soon as Prometheus has forgotten it.
+    assert found.pop("reachable") in range(FIRST - dark, FIRST + 1)
+    assert found == {"canary": 3, "serving": 0, "late": 3}
     ticks = [one for one in steps.recording(fleet, path) if "canary" in one]
     assert ticks
     assert {site for one in ticks for site in one["canary"]} == set()

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import yaml
 
 from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.fleet import Fleet, NewFleet
@@ -162,29 +161,3 @@ def _undo(change: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any
         deeper = isinstance(value, Mapping) and isinstance(was, Mapping)
         found[key] = _undo(value, was) if deeper else was
     return found
-
-
-def test_who_may_do_nothing_is_told_so_and_reads_no_secret(
-    argocd_bed: Bed, delivered: Fleet
-) -> None:
-    """A real identity without any right: real refusals."""
-    bed, fleet = argocd_bed, delivered
-    kube, name = bed.hub.kube, "looker"
-    account = {"apiVersion": "v1", "kind": "ServiceAccount"}
-    kube.apply({**account, "metadata": {"name": name, "namespace": NAMESPACE}})
-    path = f"{location('v1', 'ServiceAccount', NAMESPACE, name)}/token"
-    wish = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = kube.request("POST", path, json=wish)["status"]["token"]
-    config = yaml.safe_load(bed.hub.kubeconfig.read_text())
-    config["users"][0]["user"] = {"token": token}
-    file = fleet.folder / "looker.kubeconfig"
-    file.write_text(json.dumps(config))
-    found = ask(fleet, str(file))
-    (one,) = found["cluster.rights"]
-    assert one["state"] == "error"
-    assert f"system:serviceaccount:{NAMESPACE}:{name} may not get applications" in one["message"]
-    states = {state for listed in hub(found).values() for state in listed}
-    assert states == {"error", "not checked"}
-    assert hub(found)["argocd.windows"] == ["not checked"]
-    assert hub(found)["argocd.clusters"] == ["not checked"]
-    assert token not in str(found)

@@ -1,32 +1,70 @@
-"""A promotion moves exactly the sites of its first step, and Argo CD does nothing else."""
+"""What `init` writes is accepted; a promotion moves exactly its sites, Argo CD no others.
+
+The tests go on with one fleet, in this order.
+"""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 
 from tests.e2e import steps
 from tests.e2e.bed.bed import SETTLED, Bed
-from tests.e2e.bed.fleet import NewFleet
+from tests.e2e.bed.fleet import Fleet, NewFleet
+from tests.e2e.bed.kube import ARGO
 from tidegate.demo.registry import MODEL
 
-pytestmark = pytest.mark.scenario("a promotion moves exactly its sites", "argocd")
 SITES = 40
+promotes = pytest.mark.scenario("a promotion moves exactly its sites", "argocd")
 Note = Callable[[str, object], None]
 
 
-def operations(bed: Bed, fleet) -> dict[str, str]:
+@dataclass(frozen=True)
+class Scaffold:
+    """A fleet on its baseline."""
+
+    fleet: Fleet
+    release: str
+    settled_s: float
+
+
+@pytest.fixture(scope="module")
+def scaffold(argocd_bed: Bed, lasting_fleet: NewFleet) -> Scaffold:
+    """Deliver what `init` and one promotion wrote."""
+    fleet = lasting_fleet(SITES)
+    release = fleet.promote(1, "--baseline")
+    argocd_bed.deliver(fleet)
+    return Scaffold(fleet, release, argocd_bed.settle(fleet, 120))
+
+
+def operations(bed: Bed, fleet: Fleet) -> dict[str, str]:
     """Say which operation was the last one of every site: when it began."""
     found = bed.argocd.applications(fleet.name)
     return {site: one["status"]["operationState"]["startedAt"] for site, one in found.items()}
 
 
+@pytest.mark.scenario("the scaffold is accepted", "argocd")
+def test_a_baseline_reaches_every_site(argocd_bed: Bed, scaffold: Scaffold, note: Note) -> None:
+    bed, fleet, release = argocd_bed, scaffold.fleet, scaffold.release
+    note(f"{SITES} sites after one commit, seconds", round(scaffold.settled_s, 1))
+    assert bed.held(fleet) == dict.fromkeys(fleet.sites, release)
+    assert bed.running(fleet) == dict.fromkeys(fleet.sites, release)
+    applications = bed.argocd.applications(fleet.name)
+    assert sorted(applications) == list(fleet.sites)
+    marks = {tuple(one["status"]["summary"]["externalURLs"]) for one in applications.values()}
+    assert marks == {(f"https://tidegate.dev/releases/{release}",)}
+    names = [one["metadata"]["name"] for one in bed.hub.kube.list(ARGO, "Application", "argocd")]
+    assert sorted(names) == sorted(["tidegate", *(fleet.application(one) for one in fleet.sites)])
+    assert set(bed.argocd.rendered(fleet.name)) == {
+        f"sites/{fleet.name}/{site}/{MODEL}" for site in fleet.sites
+    }
+
+
+@promotes
 def test_five_percent_move_and_nobody_else_is_touched(
-    argocd_bed: Bed, new_fleet: NewFleet, note: Note
+    argocd_bed: Bed, scaffold: Scaffold, note: Note
 ) -> None:
-    bed, fleet = argocd_bed, new_fleet(SITES)
-    old = fleet.promote(1, "--baseline")
-    bed.deliver(fleet)
-    bed.settle(fleet, 120)
+    bed, fleet, old = argocd_bed, scaffold.fleet, scaffold.release
     before, pods, began = fleet.head(), steps.pods(bed, fleet), operations(bed, fleet)
     rendered = len(bed.argocd.rendered(fleet.name))
 
@@ -53,12 +91,10 @@ def test_five_percent_move_and_nobody_else_is_touched(
     assert set(bed.states(fleet).values()) == {SETTLED}
 
 
-def test_a_person_bumps_one_line_and_the_sites_follow(argocd_bed: Bed, new_fleet: NewFleet) -> None:
-    bed, fleet = argocd_bed, new_fleet(SITES)
-    old = fleet.promote(1, "--baseline")
-    bed.deliver(fleet)
-    bed.settle(fleet, 120)
-    new = fleet.promote(2)
+@promotes
+def test_a_person_bumps_one_line_and_the_sites_follow(argocd_bed: Bed, scaffold: Scaffold) -> None:
+    bed, fleet, old = argocd_bed, scaffold.fleet, scaffold.release
+    (new,) = set(fleet.desired().values()) - {old}
     first = fleet.desired()
     before = fleet.head()
     # Straight on main, the line alone; the reconciler expands it and names the commit.

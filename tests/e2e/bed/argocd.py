@@ -19,7 +19,7 @@ from tests.e2e.bed.kube import ARGO, Object, location
 from tests.e2e.bed.ports import LOOPBACK
 
 NAMESPACE = "argocd"
-POLL_S = 5
+POLL_S = 15
 _PART = {"app.kubernetes.io/part-of": "argocd"}
 _EMPTY = (
     "argocd-cmd-params-cm",

@@ -209,17 +209,28 @@ class Bed:
         """Take everything of a fleet away, so that the next one finds a clean bed."""
         kube, name = self.hub.kube, fleet.name
         kube.delete(location(ARGO, "Application", NAMESPACE, ROOT))
-        for kind in ("ApplicationSet", "Application", "AppProject"):
-            found = (one["metadata"]["name"] for one in kube.list(ARGO, kind, NAMESPACE))
-            for each in found:
-                if each.startswith((f"{name}.", f"{name}-")):
-                    kube.delete(location(ARGO, kind, NAMESPACE, each), policy="Orphan")
+
+        def is_gone() -> bool:
+            # A set that is being worked on while it goes may make an Application once more.
+            found = [
+                (kind, each)
+                for kind in ("ApplicationSet", "Application", "AppProject")
+                for each in (one["metadata"]["name"] for one in kube.list(ARGO, kind, NAMESPACE))
+                if each.startswith((f"{name}.", f"{name}-"))
+            ]
+            for kind, each in found:
+                kube.delete(location(ARGO, kind, NAMESPACE, each))
+            return not found
+
+        self.patience.until(is_gone, 60, f"Argo CD has forgotten {name}")
         self.argocd.forget(name)
         if "prometheus" in self.__dict__:
             self.prometheus.scrape(name, [])
         for site in fleet.sites:
             self.gates.pop(fleet.cluster(site)).close()
-            self.edge.kube.delete(f"/api/v1/namespaces/{fleet.namespace(site)}")
+            # The empty namespace stays: to end one costs a request for each kind there is.
+            namespace = fleet.namespace(site)
+            self.edge.kube.delete(location("apps/v1", "Deployment", namespace))
 
     def _targets(self, fleet: Fleet) -> list[Mapping[str, object]]:
         namespaces = {site: fleet.namespace(site) for site in fleet.sites}

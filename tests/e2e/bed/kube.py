@@ -179,10 +179,10 @@ class Kube:
         kind = MERGE_PATCH if isinstance(body, Mapping) else JSON_PATCH
         return self.request("PATCH", path, headers={"Content-Type": kind}, json=body)
 
-    def delete(self, path: str, *, policy: str = "Background") -> None:
+    def delete(self, path: str) -> None:
         """Delete an object, or all below the path of a kind; nothing is wrong if it is gone."""
         try:
-            self.request("DELETE", path, params={"propagationPolicy": policy})
+            self.request("DELETE", path, params={"propagationPolicy": "Background"})
         except KubeError as error:
             if error.status != 404:
                 raise

@@ -123,7 +123,8 @@ class Sites:
         handler.send_header("Content-Type", "text/plain; version=0.0.4")
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
-        handler.wfile.write(body)
+        with suppress(ConnectionError):  # who asked has given up
+            handler.wfile.write(body)
 
     def _exposed(self, one: Server) -> str:
         release = self.claims.get(one.namespace, one.release)
