@@ -178,14 +178,16 @@ def _measure(bed: Bed, fleet: Fleet, note: Note) -> None:
 
         rendered, start, began = len(bed.argocd.rendered(fleet.name)), fleet.head(), meter.look()
         new = fleet.promote(2)
-        moved = {one for one, old in desired(fleet, start).items() if desired(fleet)[one] != old}
+        old, now = desired(fleet, start), desired(fleet)
+        moved = {one for one in now if now[one] != old[one]}
 
         def applied() -> bool:
             found = held(bed, fleet)
             assert {one for one, release in found.items() if release == new} == moved
             return True
 
-        took = steps.seconds(applied, bed, 60, "the step is applied")
+        bed.patience.until(applied, 60, "the step is applied")
+        took = steps.since_push(fleet)
         bed.patience.until(lambda: settled(bed, fleet), 30, "and Argo CD says so")
         step = meter.look().since(began)
     again = bed.argocd.rendered(fleet.name)[rendered:]

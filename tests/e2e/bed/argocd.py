@@ -115,7 +115,7 @@ class ArgoCD:
                 *("--repo-server", repo, "--repo-server-plaintext"),
                 *("--metrics-port", str(at["controller-metrics"])),
                 *("--app-resync", str(self.poll_s), "--app-resync-jitter", "0"),
-                *("--status-processors", "8", "--operation-processors", "8"),
+                *("--status-processors", "20", "--operation-processors", "20"),
             ],
             "applicationset-controller": [
                 *hub,
