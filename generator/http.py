@@ -110,6 +110,7 @@ class Http:
         headers: Mapping[str, str] | None = None,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
+        transport: httpx.BaseTransport | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         """Check the address and the credentials; connect at the first call.
@@ -122,6 +123,7 @@ class Http:
             headers: Further headers, such as a tenant's.
             limits: What a call may cost.
             tls: Trust other certificates than the usual ones.
+            transport: Answers instead of the network, as in a simulation.
             pause: Waits for seconds.
 
         Raises:
@@ -138,6 +140,7 @@ class Http:
         self._client = httpx.Client(
             headers=_headers(system, {**(headers or {}), **_authorization(parts, token)}),
             verify=tls or parts.scheme == "https",
+            transport=transport,
             trust_env=False,
             follow_redirects=False,
         )

@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "Show how every rollout stands and what it waits for.",
     "judge": "Judge a recording: one verdict a tick.",
     "replay": "Make every decision in Git again from its evidence.",
+    "simulate": "Go through a scenario on virtual time: what would be decided?",
     "doctor": "Look for what would keep a rollout or its revert from working.",
     "reconcile": "Advance or revert rollouts as the metrics allow.",
     "demo": "Show the whole job on this machine in a minute.",

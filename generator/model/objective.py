@@ -55,13 +55,7 @@ class Selector:
         Raises:
             ValueError: Not in the grammar, or a label that tidegate sets itself.
         """
-        found = _SELECTOR.fullmatch(text.strip())
-        if not found:
-            raise ValueError(
-                f"{text!r} is not a selector: write a metric name and matchers, "
-                'such as requests_total{outcome="error"}; tidegate takes the differences itself'
-            )
-        selector = cls(found.group(1), tuple(_matchers(found.group(2) or "", text)))
+        selector = cls.read(text)
         taken = [m.label for m in selector.matchers if m.label in RESERVED]
         if taken:
             raise ValueError(f"{text!r} sets the label {taken[0]!r}, which tidegate sets itself")
@@ -72,6 +66,21 @@ class Selector:
                 Pattern.parse(matcher.text)
             unquote(matcher.value)
         return selector
+
+    @classmethod
+    def read(cls, text: str) -> "Selector":
+        """Read what `str` writes, with labels of tidegate, too.
+
+        Raises:
+            ValueError: Not in the grammar.
+        """
+        found = _SELECTOR.fullmatch(text.strip())
+        if not found:
+            raise ValueError(
+                f"{text!r} is not a selector: write a metric name and matchers, "
+                'such as requests_total{outcome="error"}; tidegate takes the differences itself'
+            )
+        return cls(found.group(1), tuple(_matchers(found.group(2) or "", text)))
 
     def __str__(self) -> str:
         """Write PromQL."""
