@@ -24,6 +24,7 @@ COMMANDS = {
     "update": "Bring what blueprints wrote up to date, and keep your edits.",
     "verify": "Check the whole repository, offline.",
     "diff": "Show what the sites would get that they do not have now.",
+    "plan": "Say what a rollout will do before it does.",
     "status": "Show how every rollout stands and what it waits for.",
     "judge": "Judge a recording: one verdict a tick.",
     "replay": "Make every decision in Git again from its evidence.",

@@ -133,7 +133,7 @@ def _hear(repository: Repository, rollout: Rollout, memory: Memory) -> tuple[rec
     ids = tree.ids(layout.evidence(rollout.environment, rollout.model, rollout.id))
     kept = memory.chains.get(rollout.id)
     chain = kept.chain if kept and kept.ids == ids else _read_chain(repository, rollout)
-    settings = _settings(repository, rollout, chain)
+    settings = settings_for(repository, rollout, chain)
     if kept is None or kept.chain is not chain or kept.settings != settings:
         judge = Judge(settings)
         for one in chain.lines:
@@ -149,7 +149,8 @@ def _read_chain(repository: Repository, rollout: Rollout) -> record.Chain:
     return chain
 
 
-def _settings(repository: Repository, rollout: Rollout, chain: record.Chain) -> Settings:
+def settings_for(repository: Repository, rollout: Rollout, chain: record.Chain) -> Settings:
+    """Give the settings of the judge: what Git says now, and how the rollout began."""
     spec = repository.model(rollout.model)
     return Settings(
         margins={one.name: one.margin for one in spec.objectives},
