@@ -237,7 +237,7 @@ def beside(verdict: ObjectiveVerdict, watches: Sequence[Watch]) -> ObjectiveVerd
         reasons = (*verdict.reasons, *proofs) if told else (*proofs, *verdict.reasons)
         return replace(verdict, verdict=Verdict.BREACHED, reasons=reasons)
     troubles = tuple(one.trouble for one in watches if one.trouble)
-    if not troubles or verdict.verdict in (Verdict.BREACHED, Verdict.STALE):
+    measured = verdict.verdict in (Verdict.HEALTHY, Verdict.UNDECIDED)
+    if not troubles or not measured:
         return verdict
-    kept = Verdict.UNDECIDED if verdict.verdict is Verdict.HEALTHY else verdict.verdict
-    return replace(verdict, verdict=kept, reasons=(*troubles, *verdict.reasons))
+    return replace(verdict, verdict=Verdict.UNDECIDED, reasons=(*troubles, *verdict.reasons))

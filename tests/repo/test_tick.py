@@ -270,7 +270,7 @@ def test_a_bump_of_what_is_breached_is_not_followed(scene: Scene, by: str) -> No
 
 def test_only_the_canary_arm_is_blamed(scene: Scene) -> None:
     """The same harm everywhere: nothing the canary did."""
-    scene.plants.bad |= {"v12": Bad(errors=0.06), "v13": Bad(errors=0.06)}
+    scene.plants.bad |= {"v12": Bad(errors=0.05), "v13": Bad(errors=0.05)}
     assert held(scene.tick(START + 60 * MINUTE)) == "soak"
 
 
