@@ -83,7 +83,7 @@ def papers(fleet: Fleet, bad: str, promotion: str, revert: str, dark: int) -> No
     found = dict(told["adoption"])
     # The site without its old pod is out of reach as soon as Prometheus has forgotten it.
     assert found.pop("reachable") in range(FIRST - dark, FIRST + 1)
-    assert found == {"canary": 3, "serving": 0, "late": 3}
+    assert found == {"canary": 3, "serving": 0, "late": 3, "due": 3, "stableFresh": True}
     ticks = [one for one in steps.recording(fleet, path) if "canary" in one]
     assert ticks
     assert {site for one in ticks for site in one["canary"]} == set()

@@ -114,7 +114,8 @@ def counts(bed: Bed, fleet: Fleet, new: str, honest: list[str]) -> Mapping[str, 
     """Hold the evidence of the revert against what the sites have counted; give its last tick."""
     path, told = list(steps.evidence(fleet).items())[-1]
     assert (told["decision"], told["code"]) == ("revert", "adoption")
-    assert told["adoption"] == {"canary": 6, "serving": 3, "reachable": 6, "late": 3}
+    sites = {"canary": 6, "serving": 3, "reachable": 6, "late": 3, "due": 6}
+    assert told["adoption"] == {**sites, "stableFresh": True}
     ticks = [one for one in steps.recording(fleet, path) if one.get("objective") == "errors"]
     canary = summed(ticks, "canary")
     assert set(canary) == set(honest)

@@ -178,8 +178,7 @@ def _measure(bed: Bed, fleet: Fleet, note: Note) -> None:
 
         rendered, start, began = len(bed.argocd.rendered(fleet.name)), fleet.head(), meter.look()
         new = fleet.promote(2)
-        old, now = desired(fleet, start), desired(fleet)
-        moved = {one for one in now if now[one] != old[one]}
+        moved = set(dict(desired(fleet).items() - desired(fleet, start).items()))
 
         def applied() -> bool:
             found = held(bed, fleet)
