@@ -102,5 +102,6 @@ def papers(fleet: Fleet, refused: str) -> None:
     moves = [one["decision"] for one in told if one["decision"] in ("advance", "revert")]
     assert moves == ["revert"]
     assert told[-1]["code"] == "adoption"
-    assert told[-1]["adoption"] == {"canary": 3, "serving": 0, "reachable": 3, "late": 3}
+    sites = {"canary": 3, "serving": 0, "reachable": 3, "late": 3, "due": 3}
+    assert told[-1]["adoption"] == {**sites, "stableFresh": True}
     assert refused in fleet.read("rejected.yaml")
