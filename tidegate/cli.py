@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "Say what a rollout will do before it does.",
     "status": "Show how every rollout stands and what it waits for.",
     "judge": "Judge a recording: one verdict a tick.",
+    "audit": "Tell who moved what, when, and on which evidence; check it.",
     "replay": "Make every decision in Git again from its evidence.",
     "simulate": "Go through a scenario on virtual time: what would be decided?",
     "doctor": "Look for what would keep a rollout or its revert from working.",

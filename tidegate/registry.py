@@ -6,9 +6,11 @@ from typing import Any
 import click
 
 from generator.errors import InputError, RemoteError
-from generator.model.release import ModelVersion
+from generator.model.config import Config
+from generator.model.release import ModelVersion, Release
 from generator.repository import Repository
 
+Measured = Mapping[str, float]
 WAY = "MODEL@ALIAS or MODEL/NUMBER, such as defect-detector@champion"
 
 
@@ -50,6 +52,28 @@ class Resolver:
                 error.args = (f"{error}; {hint}",)
                 raise
         return self._version
+
+
+def measured(config: Config, uri: str, releases: Iterable[Release | None]) -> list[Measured]:
+    """Ask what the training runs of releases measured; where nobody knows, nothing is said.
+
+    Args:
+        config: Names the registry.
+        uri: Another one, or "".
+        releases: Whose runs.
+    """
+    from generator.registry import Registry
+
+    registry = Registry(_named(uri or config.registry), ())
+    found: list[Measured] = []
+    for release in releases:
+        run = release.version.run_id if release else ""
+        try:
+            found.append(registry.metrics(run) if run else {})
+        except (InputError, RemoteError) as error:
+            click.echo(f"the metrics of {release.short if release else run}: {error}", err=True)
+            found.append({})
+    return found
 
 
 def moved_aliases(repository: Repository, rows: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -10,12 +10,12 @@ from generator.documents.reading import Document, Fields
 from generator.documents.rollout import choice
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Delivery, Environment, Kind
+from generator.model.forge import KINDS, NO_FORGE, PUBLIC, ForgePlace
 from generator.model.names import check_name
 from generator.model.site import check_column
 from generator.model.spans import parse_span
 from generator.yamltext import dump
 
-FORGES = ("none", "github", "gitlab", "gitea")
 _KIND = re.compile(r"(?:[a-z0-9]+(?:[.-][a-z0-9]+)*/)?[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
 _REJECTION = {
     "modelDigest": "model_digest",
@@ -45,7 +45,7 @@ def read_config(file: str, data: bytes) -> Config:
         Config,
         branch=top.value("branch", _branch, "main"),
         remote=top.value("remote", check_url, ""),
-        forge=top.value("forge", _forge, "none"),
+        forge=_forge(top),
         registry=registry.value("uri", check_url, ""),
         images=images.texts("allow", str),
         artifacts=artifacts.texts("allow", str),
@@ -56,6 +56,23 @@ def read_config(file: str, data: bytes) -> Config:
     for fields in (registry, images, artifacts, top):
         fields.close()
     return document.finish(build)
+
+
+def _forge(top: Fields) -> ForgePlace:
+    if not top.is_mapping("forge"):
+        top.value("forge", _no_forge, "none")
+        return NO_FORGE
+    fields = top.mapping("forge")
+    kind = fields.value("kind", _kind_of_forge, "none", required=True)
+    url = fields.value("url", check_url, PUBLIC.get(kind, ""))
+    project = fields.value("project", str, "", required=kind != "none")
+    fields.close()
+    try:
+        return ForgePlace(kind, url, project)
+    except ValueError as error:
+        if project:
+            top.report(str(error), "forge")
+        return NO_FORGE
 
 
 def _waivers(top: Fields) -> Iterable[Waiver]:
@@ -178,9 +195,15 @@ def _branch(text: str) -> str:
     return text
 
 
-def _forge(text: str) -> str:
-    if text not in FORGES:
-        raise ValueError(f"{text!r} is none of {', '.join(FORGES)}")
+def _no_forge(text: str) -> str:
+    if _kind_of_forge(text) != "none":
+        raise ValueError(f"write it as {{kind: {text}, project: OWNER/NAME}}")
+    return text
+
+
+def _kind_of_forge(text: str) -> str:
+    if text not in KINDS:
+        raise ValueError(f"{text!r} is none of {', '.join(KINDS)}")
     return text
 
 

@@ -191,6 +191,10 @@ class Fields:
         """Say whether a key is there, without reading it."""
         return name in self._nodes
 
+    def is_mapping(self, name: str) -> bool:
+        """Say whether a key is there and holds a mapping, without reading it."""
+        return name in self._nodes and isinstance(self._nodes[name][1], yaml.MappingNode)
+
     def line(self, name: str | None = None) -> int | None:
         """Give the line of a key, or of the mapping."""
         node = self._nodes[name][0] if name in self._nodes else self._node

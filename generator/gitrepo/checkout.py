@@ -126,6 +126,17 @@ class Checkout:
             self._refuse_dirty(change.files)
             self.write(change.files)
 
+    def remote(self) -> str:
+        """Give the URL of `origin`.
+
+        Raises:
+            InputError: There is none.
+        """
+        code, out, _ = self.git.call("remote", "get-url", "origin")
+        if code != 0:
+            raise InputError("there is no remote 'origin'", hint="git remote add origin URL")
+        return out.decode("utf-8", "replace").strip()
+
     def push(self, branch: str = "") -> None:
         """Push a branch, the current one unless named, to `origin` as a fast-forward.
 
@@ -134,9 +145,7 @@ class Checkout:
             ConflictError: Somebody pushed first.
         """
         branch = branch or self.branch
-        code, _, _ = self.git.call("remote", "get-url", "origin")
-        if code != 0:
-            raise InputError("there is no remote 'origin'", hint="git remote add origin URL")
+        self.remote()
         code, out, err = self.git.call("push", "--porcelain", "origin", f"refs/heads/{branch}")
         if code == 0 or self._is_pushed(branch):
             return

@@ -38,24 +38,33 @@ def person_of(git: Git) -> Person:
     return Person(name, rest.partition(">")[0])
 
 
-def build(git: Git, change: ChangeSet, person: Person, now: datetime) -> str:
+def build(git: Git, change: ChangeSet, person: Person, now: datetime, *, beside: str = "") -> str:
     """Write the commit of a change set under no reference, and give its id.
+
+    Args:
+        git: Where it is written.
+        change: The files on one base.
+        person: Author and committer.
+        now: UTC.
+        beside: A second parent, of which nothing is taken but its place in the history.
 
     Raises:
         RemoteError: Git could not write (disk full, broken repository).
     """
-    stream = b"".join(_stream(change, person, now))
+    stream = b"".join(_stream(change, person, now, beside))
     out = git.run("fast-import", "--quiet", "--force", "--done", "--date-format=raw", stdin=stream)
     return out.decode().strip()
 
 
-def _stream(change: ChangeSet, person: Person, now: datetime) -> Iterable[bytes]:
+def _stream(change: ChangeSet, person: Person, now: datetime, beside: str) -> Iterable[bytes]:
     who = f"{person} {int(now.timestamp())} +0000"
     message = change.message().encode()
     yield f"commit {_NOWHERE}\nmark :1\nauthor {who}\ncommitter {who}\n".encode()
     yield b"data %d\n%s\n" % (len(message), message)
     if change.base:
         yield f"from {change.base}\n".encode()
+    if beside:
+        yield f"merge {beside}\n".encode()
     for path, data in sorted(change.files.items()):
         name = _quote(path)
         if data is None:

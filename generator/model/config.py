@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from generator.model.forge import NO_FORGE, ForgePlace
 from generator.model.objective import Objective
 
 
@@ -22,7 +23,7 @@ class Config:
     Attributes:
         branch: The branch that Argo CD applies.
         remote: URL under which Argo CD knows this repository, or "".
-        forge: "none", "github", "gitlab" or "gitea".
+        forge: Where pull requests are opened.
         registry: URI of the MLflow store or server, or "".
         images: Prefixes of image references that may run.
         artifacts: Schemes or origins that model artifacts may come from.
@@ -31,7 +32,7 @@ class Config:
 
     branch: str = "main"
     remote: str = ""
-    forge: str = "none"
+    forge: ForgePlace = NO_FORGE
     registry: str = ""
     images: tuple[str, ...] = ()
     artifacts: tuple[str, ...] = ()

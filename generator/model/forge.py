@@ -65,3 +65,6 @@ class ForgePlace:
                 return f"{self.url}/api/v4"
             case _:
                 return f"{self.url}/api/v1"
+
+
+NO_FORGE = ForgePlace()

@@ -75,6 +75,18 @@ class Registry:
                 uri, readings = open_contents(session, location, allowed)
                 return _pin(entry, wanted, uri, tuple(readings), _origin(session, entry))
 
+    def metrics(self, run_id: str) -> Mapping[str, float]:
+        """Give the last metrics of a training run; foreign names, numbers of any kind.
+
+        Raises:
+            InputError: There is no such run any more, or the extra is not installed.
+            RemoteError: MLflow did not answer, or not in time.
+        """
+        with quiet():
+            session = open_session(self.uri, self.limits)
+            run = session.call(lambda: session.client.get_run(run_id))
+            return {str(name): float(value) for name, value in run.data.metrics.items()}
+
     def look_up(self, ref: str) -> str:
         """Give the number of the version that `NAME@ALIAS` or `NAME/VERSION` means now.
 

@@ -18,6 +18,7 @@ from generator.documents.config import (
 from generator.errors import InputError
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Environment, Kind
+from generator.model.forge import ForgePlace
 
 AWAY = "offlineBudget lies between 2h, how often an agent truncates its log, and 7d"
 NO_NAME = "is not a name: use lower-case letters, digits and inner hyphens"
@@ -42,14 +43,14 @@ def told(read: Callable[[str], Any], text: str) -> list[str]:
 
 def test_the_defaults_of_a_repository() -> None:
     assert config(CONFIG) == Config()
-    assert (Config().branch, Config().forge) == ("main", "none")
+    assert (Config().branch, Config().forge) == ("main", ForgePlace())
 
 
 def test_every_key_of_a_repository_is_read() -> None:
     text = CONFIG + (
         "branch: release/2026\n"
         'remote: "ssh://git@git.example.com/fleet.git"\n'
-        "forge: gitlab\n"
+        "forge: {kind: gitlab, url: https://git.example.com, project: acme/edge/fleet}\n"
         'registry: {uri: "http://mlflow.example.com:5000"}\n'
         "images: {allow: [registry.example.com/models/]}\n"
         "artifacts: {allow: ['s3://models/', 'file:']}\n"
@@ -59,7 +60,7 @@ def test_every_key_of_a_repository_is_read() -> None:
     assert config(text) == Config(
         "release/2026",
         "ssh://git@git.example.com/fleet.git",
-        "gitlab",
+        ForgePlace("gitlab", "https://git.example.com", "acme/edge/fleet"),
         "http://mlflow.example.com:5000",
         ("registry.example.com/models/",),
         ("s3://models/", "file:"),
@@ -72,6 +73,23 @@ def test_every_key_of_a_repository_is_read() -> None:
     [
         ("brnch: main\n", ["3: unknown key 'brnch'; did you mean 'branch'?"]),
         ("forge: github.com\n", ["3: forge: 'github.com' is none of none, github, gitlab, gitea"]),
+        (
+            "forge: github\n",
+            ["3: forge: write it as {kind: github, project: OWNER/NAME}"],
+        ),
+        ("forge: {kind: github}\n", ["3: the key 'project' is missing"]),
+        (
+            "forge: {kind: svn, project: acme/fleet}\n",
+            ["3: kind: 'svn' is none of none, github, gitlab, gitea"],
+        ),
+        (
+            "forge: {kind: gitea, project: acme/fleet}\n",
+            ["3: forge.url is missing: write the web address of the forge"],
+        ),
+        (
+            "forge: {kind: github, project: acme/fleet, projekt: x}\n",
+            ["3: unknown key 'projekt'; did you mean 'project'?"],
+        ),
         ("registry: {url: x}\n", ["3: unknown key 'url'; did you mean 'uri'?"]),
         ("images: {allow: x}\n", ["3: allow must be a list"]),
         ("images: [x]\n", ["3: expected a mapping of keys to values"]),

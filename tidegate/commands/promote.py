@@ -1,13 +1,20 @@
 """`tidegate promote`."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
 from generator.changes import ChangeSet
 from generator.intents import promote as intents
 from generator.intents.words import Asked
 from generator.repository import Repository
+from tidegate.forges import with_forge
 from tidegate.place import Place, changing
-from tidegate.registry import Resolver
+from tidegate.registry import Resolver, measured
+
+if TYPE_CHECKING:
+    from generator.forge import Secrets
 
 
 @click.command
@@ -15,13 +22,29 @@ from tidegate.registry import Resolver
 @click.option("--env", required=True, help="Environment that the version enters.")
 @click.option("--baseline", is_flag=True, help="Put it on every site, without a rollout.")
 @click.option("--registry", default="", metavar="URI", help="MLflow, if not that of tidegate.yaml.")
+@click.option("--direct", is_flag=True, help="Commit at once, where a forge is named, too.")
+@with_forge
 @changing()
-def promote(where: Place, *, version: str, env: str, baseline: bool, registry: str) -> str | None:
+def promote(
+    where: Place,
+    *,
+    version: str,
+    env: str,
+    baseline: bool,
+    registry: str,
+    direct: bool,
+    secrets: "Callable[[], Secrets]",
+) -> str | None:
     """Bring a model version into an environment: freeze it, draw the cohort, take step one.
 
     The alias is resolved and every artifact hashed once; from then on Git holds the version,
     the digest and the image, and a moved alias changes nothing. The first release of a model
     is a --baseline: it goes to every site at once.
+
+    Where tidegate.yaml names a forge, this opens a pull request on the remote, or brings the open
+    one up to date, and leaves the checkout alone. The token is read from TIDEGATE_FORGE_TOKEN
+    (for an App of GitHub TIDEGATE_FORGE_APP and TIDEGATE_FORGE_APP_KEY, a file); for a forge of
+    your own TIDEGATE_FORGE_URL says that the token is meant for it.
 
     \b
     tidegate promote defect-detector@champion --env edge-k3s --baseline --reason "first release"
@@ -34,4 +57,16 @@ def promote(where: Place, *, version: str, env: str, baseline: bool, registry: s
     def intent(have: Repository, asked: Asked) -> ChangeSet | None:
         return start(have, env, resolver.model, resolver.resolve(have), asked)
 
-    return where.change(intent)
+    if direct or where.branch or not where.repository(where.tree()).config().forge.is_there:
+        return where.change(intent)
+    from generator.telling.promotion import Metrics
+    from tidegate.proposing import propose
+
+    def ask(before: Repository, after: Repository) -> Metrics:
+        names = after.rollout(env, resolver.model), before.rollout(env, resolver.model)
+        entering = names[0].canary or names[0].stable
+        known = after.release(env, resolver.model, entering)
+        stable = before.release(env, resolver.model, names[1].stable) if names[1].stable else None
+        return Metrics(*measured(before.config(), registry, (known, stable)))
+
+    return propose(where, intent, (env, resolver.model), secrets(), ask)
