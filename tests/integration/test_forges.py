@@ -265,6 +265,7 @@ def fresh(kind: str) -> World:
     return World(kind, KINDS[kind](project), project, now)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("how", ["before", "after", "dark", "500", "502"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_at_every_call_nothing_is_done_twice(kind: str, how: str) -> None:

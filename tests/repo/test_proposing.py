@@ -118,7 +118,7 @@ def test_a_promotion_becomes_one_pull_request(scene: Scene) -> None:
     assert pull.branch.endswith("-1")
     assert pull.title.startswith(f"promote {MODEL} v13 to {EDGE} (plan 5/10/25/50/100 %")
     assert "Re-renders 5 Applications" in pull.body
-    assert pull.labels == [f"rollout/{MODEL}", "tidegate/promotion"]
+    assert sorted(pull.labels) == [f"rollout/{MODEL}", "tidegate/promotion"]
     assert scene.git("rev-parse", "main") == before
     assert scene.git("rev-parse", f"{pull.branch}^") == before
     assert "Reason: finds cracks" in scene.git("log", "-1", "--format=%B", pull.branch)
@@ -132,6 +132,7 @@ def test_the_same_promotion_again_changes_nothing(scene: Scene) -> None:
     assert len(scene.forge.writes) == writes
 
 
+@pytest.mark.timeout(600)
 def test_killed_at_every_call_there_is_one_pull_request(scene: Scene) -> None:
     scene.promote()
     calls = len(scene.forge.calls)
@@ -191,6 +192,7 @@ def test_a_second_version_supersedes_where_the_rule_says_so(scene: Scene) -> Non
     assert len(first.comments) == 1
 
 
+@pytest.mark.timeout(600)
 def test_superseding_killed_at_every_call_leaves_one_open(github: Scene) -> None:
     scene = github
     scene.origin.edit(
