@@ -41,7 +41,12 @@ def with_forge(verb: Callable[..., T]) -> Callable[..., T]:
     for name, variable in _VARIABLES.items():
         option = f"--{name.replace('_', '-')}"
         run = click.option(
-            option, envvar=variable, default="", hidden=True, callback=_only_environment
+            option,
+            envvar=variable,
+            default="",
+            hidden=True,
+            help=f"Read from {variable} only.",
+            callback=_only_environment,
         )(run)
     return run
 
