@@ -26,6 +26,10 @@ Array = npt.NDArray[np.float64]
 VARIANCE_FLOOR = 1e-6  # below it the random effect is gone: Poisson
 PSEUDO_COUNT = 1.0  # bad events; pulls the factor of a tick to the mean of the ticks before
 LARGEST_RATIO = 10.0
+MOST_USUAL = 3.0  # how many usual sites one stable site may weigh
+FEWEST_TO_DOUBT = 3  # canary sites; with fewer each one has to be believed
+DOUBTED = 0.05  # weight of "one of the canary sites lies"
+MOST_EVENTS = 400.0  # in one tick; a boost for fewer is smaller, so never too large
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,21 @@ def worse_grid(points: int = 30) -> Grid:
     """
     deltas = np.linspace(math.log(1.02), math.log(LARGEST_RATIO), points)
     return Grid(deltas, _normalised(-(deltas**2) / (2 * math.log(2) ** 2)))
+
+
+def pointed(grid: Grid, ratio: float, weight: float, spread: float) -> Grid:
+    """Give part of a grid's weight to ratios near one.
+
+    Args:
+        grid: Where the rest stays.
+        ratio: In the middle.
+        weight: That part, 0..1.
+        spread: Standard deviation of the logarithms around it.
+    """
+    near = np.linspace(-1.5 * spread, 1.5 * spread, 5)
+    bell = _normalised(-(near**2) / (2 * spread**2)) + math.log(weight)
+    deltas = np.append(grid.deltas, near + math.log(ratio))
+    return Grid(deltas, np.append(grid.log_weights + math.log1p(-weight), bell))
 
 
 def harmless_grid(margin: float, points: int = 12) -> Grid:
@@ -104,6 +123,24 @@ def site_rates(events: Array, bad: Array) -> Array:
     return np.asarray((bad + mean * mean / spread) / (events + mean / spread))
 
 
+def believed(bad: Array, expected: Array) -> tuple[Array, Array]:
+    """Bound what one stable site can say about all: a plant that lies must not move the fleet.
+
+    No site weighs more than three usual ones, and none has more bad events than a few and five
+    times what its weight and the other sites allow for.
+
+    Returns:
+        Bad and expected events that may be summed up.
+    """
+    if not expected.any():
+        return bad, expected
+    heaviest = MOST_USUAL * float(np.median(expected[expected > 0]))
+    scale = np.where(expected > heaviest, heaviest / np.maximum(expected, heaviest), 1.0)
+    bad, expected = bad * scale, expected * scale
+    others = (bad.sum() - bad + 0.5) / (expected.sum() - expected + 0.5)
+    return np.minimum(bad, 3 + 5 * expected * others), expected
+
+
 def tick_factor(bad: float, expected: float, bad_before: float, expected_before: float) -> float:
     """Say how much worse than its history the stable cohort is at this tick.
 
@@ -122,10 +159,13 @@ def site_variance(bad: Array, expected: Array, errors_up: float) -> float:
         expected: Expected ones, same order.
         errors_up: Standard errors to add; few sites know their own variance badly.
     """
+    excess = (bad - expected) ** 2 - expected
+    if excess.size > 2:  # the most deviant site is left out: it may be a lie
+        honest = np.arange(excess.size) != int(np.argmax(excess))
+        excess, expected = excess[honest], expected[honest]
     square = float((expected**2).sum())
     if square == 0:
         return VARIANCE_FLOOR
-    excess = (bad - expected) ** 2 - expected
     variance = max(0.0, float(excess.sum()) / square)
     error = math.sqrt(float(((excess - variance * expected**2) ** 2).sum())) / square
     return max(VARIANCE_FLOOR, variance + errors_up * error)
@@ -143,14 +183,42 @@ def site_factor(bad: Array, expected: Array, variance: float) -> float:
 
 
 def log_ratios(deltas: Array, counts: Counts) -> Array:
-    """Give the log likelihood ratio of each delta against 0, summed over the sites.
+    """Give the log likelihood ratio of each delta against 0, summed over the sites."""
+    return np.asarray(site_log_ratios(deltas, counts).sum(axis=0))
+
+
+def site_log_ratios(deltas: Array, counts: Counts) -> Array:
+    """Give the log likelihood ratio of each delta (columns) against 0 for each site (lines).
 
     What a site did before the window tells its random effect and nothing about delta.
     """
     weight = (counts.bad + counts.bad_before + 1 / counts.variance)[:, None]
-    return np.asarray(
-        deltas * counts.bad.sum() - (weight * _log_growth(deltas, counts)).sum(axis=0)
-    )
+    return np.asarray(deltas * counts.bad[:, None] - weight * _log_growth(deltas, counts))
+
+
+def log_of_many(ratios: Array, share: float, most: float) -> Array:
+    """Sum log ratios over sites so that no single one decides.
+
+    From above each site counts at most `most`, which makes an e-value only smaller. From below
+    the sum is mixed with those that leave one site out: each is an e-value, so their mean is.
+
+    Args:
+        ratios: One line per site.
+        share: As for `log_mixture`.
+        most: Nats.
+    """
+    sites = len(ratios)
+    if sites < FEWEST_TO_DOUBT:
+        return np.asarray(share * ratios.sum(axis=0))
+    ratios = np.minimum(ratios, most)
+    total = ratios.sum(axis=0)
+    # Without a site that says little the sum is nearly the same, and need not be counted again.
+    loud = ratios[(ratios < -1.0).any(axis=1)]
+    logs = np.vstack([total[None, :], total - loud]) * share
+    logs[0] += math.log1p(-DOUBTED)
+    logs[1:] += math.log(DOUBTED / sites)
+    top = logs.max(axis=0)
+    return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))
 
 
 def _log_growth(deltas: Array, counts: Counts) -> Array:
@@ -166,7 +234,7 @@ def information(counts: Counts, ratio: float = 1.0) -> float:
     return float((expected / (1 + variance * expected)).sum())
 
 
-def log_mixture(grid: Grid, ratios: Array, share: float) -> float:
+def log_mixture(grid: Grid, ratios: Array, share: float = 1.0) -> float:
     """Mix the ratios of a grid to the logarithm of one e-value.
 
     Args:
@@ -175,6 +243,46 @@ def log_mixture(grid: Grid, ratios: Array, share: float) -> float:
         share: 0..1, the share of their logarithm that they deserve (module docstring).
     """
     return log_sum(grid.log_weights + share * ratios)
+
+
+def log_boost(grid: Grid, events: float, room: float) -> float:
+    """Say how much more the evidence of one tick may count, as nothing counts beyond the bound.
+
+    At the tick that proves harm the evidence jumps over the bound, and what lies beyond it was
+    paid for in vain. The factor by which it grows, L, may be multiplied by any b >= 1 for which
+    min(bL, what is missing) still has mean 1 while nothing changed.
+
+    Args:
+        grid: Rate ratios with the logarithm of the part of each in the evidence before the tick.
+        events: Nats of Fisher information that the tick brings: a Poisson count as telling.
+        room: Logarithm of the factor that is missing to the bound, above 0.
+
+    Returns:
+        ln b.
+
+    Source: Fischer & Ramdas 2024 (arXiv 2410.16076).
+    """
+    events = min(events, MOST_EVENTS)
+    spread = math.sqrt(events)
+    counts = np.arange(max(0, int(events - 7 * spread)), int(events + 8 * spread) + 8)
+    log_chances = counts * math.log(events) - events - _log_factorials(counts)
+    log_weights = _normalised(grid.log_weights)
+    logs = log_weights + grid.deltas * counts[:, None] - events * np.expm1(grid.deltas)
+    top = logs.max(axis=1)
+    growth = top + np.log(np.exp(logs - top[:, None]).sum(axis=1))
+    order = np.argsort(growth)
+    growth, log_chances = growth[order], log_chances[order]
+    # With the counts above some place cut off at the bound, the rest has to make up the mean.
+    beyond = np.append(np.exp(log_chances)[::-1].cumsum()[::-1], 0.0)
+    within = np.append(0.0, np.exp(log_chances + growth).cumsum())
+    missing = np.maximum(1 - math.exp(room) * beyond, 1e-300)
+    boosts = np.log(missing) - np.log(np.maximum(within, 1e-30))
+    reached = np.append(growth, math.inf) + boosts >= room
+    return max(0.0, float(boosts[int(np.argmax(reached))]))
+
+
+def _log_factorials(counts: npt.NDArray[np.int64]) -> Array:
+    return np.array([math.lgamma(count + 1) for count in counts.tolist()])
 
 
 def detectable_ratio(grid: Grid, counts: Counts, share: float, log_bound: float) -> float | None:

@@ -6,13 +6,17 @@ from datetime import datetime
 
 from generator.errors import InputError
 from reconciler.analysis import reasons
+from reconciler.analysis.evidence import Evidence
 from reconciler.analysis.ledger import Ledger
+from reconciler.analysis.placebo import Placebo
 from reconciler.analysis.quorum import Presence, Quorum
 from reconciler.analysis.reasons import Scene, Step, capped
 from reconciler.analysis.roster import CANARY, STABLE, Roster, columns
 from reconciler.analysis.scales import Scales
 from reconciler.analysis.verdict import Code, ObjectiveVerdict, Reason, Settings, Verdict
 from reconciler.recording import TickLine
+
+ONE_SITE = 0.45  # of what has to be shown: so much can one canary site say at most
 
 
 class Case:
@@ -38,9 +42,12 @@ class Case:
         self._quorum = Quorum(settings)
         self._margin = settings.margin_of(objective)
         self._negligible = settings.negligible.get(objective, 0.0)
-        self._log_bound = -math.log(weight * settings.alpha)
-        self._log_worse = 0.0
-        self._log_worst = 0.0
+        self._worse = Evidence(
+            Scales.unweighed(settings.restarts), -math.log(weight * settings.alpha)
+        )
+        self._now: Scales | None = None
+        self._log_harmless = 0.0
+        self._placebo: Placebo | None = None
         self._last: datetime | None = None
         self._proof: Reason | None = None
 
@@ -62,17 +69,48 @@ class Case:
 
     def add(self, line: TickLine) -> Scene:
         """Count one tick and weigh the evidence that the canary is worse."""
-        self._last = line.at
+        self._now = None
+        first, self._last = self._last is None, line.at
         canary, stable = self._roster.arms(line)
         self.ledger.add(canary, stable, self._roster.width)
         counted = int((canary.events > 0).sum()), int((stable.events > 0).sum())
         scene = self._scene(line.fresh or counted)
-        if scene.stable_trouble is None and scene.known_stable >= self._settings.least_stable:
-            self._log_worse = self._scales().log_worse()
-            self._log_worst = max(self._log_worst, self._log_worse)
-            if self._proof is None and self._log_worse >= self._log_bound:
-                self._proof = reasons.worse(self.ledger, self._log_worse, self._log_bound)
+        if first and scene.stable < self._settings.sure_stable and self._roster.strata:
+            self._placebo = Placebo(line.rollout, self._roster.strata)
+        if self._placebo:
+            in_canary = self._roster.in_arm(CANARY)
+            both = self.ledger.as_one_fleet(canary, stable)
+            self._placebo.add(in_canary, *both, self._margin)
+        if scene.stable_trouble is None and self._is_comparable(scene):
+            self._weigh()
         return scene
+
+    def _is_comparable(self, scene: Scene) -> bool:
+        least = 1 if self._placebo else self._settings.least_stable
+        return scene.known_stable >= least
+
+    def _weigh(self) -> None:
+        bound = self._worse.log_bound
+        if self._placebo:
+            standing = self._placebo.worse(math.exp(-bound))
+            self._worse.put(standing.log_evidence(bound))
+            beta = self._settings.beta
+            found = self._placebo.harmless(beta)
+            self._log_harmless = found.log_evidence(-math.log(beta))
+            proof = reasons.worse_than_placebo(self.ledger, standing)
+        else:
+            self._now = self._scales()
+            self._worse.take(self._now.worse(self._settings.restarts, ONE_SITE * bound))
+            proof = reasons.worse(self.ledger, self._worse.log, bound)
+        if self._proof is None and self._worse.is_proof:
+            self._proof = proof
+
+    def begin_step(self) -> None:
+        """Mark a step boundary: "not worse than the margin" starts anew."""
+        self.ledger.begin_step()
+        self._log_harmless = 0.0
+        if self._placebo:
+            self._placebo.begin_step()
 
     def _scales(self) -> Scales:
         return Scales(self.ledger, self._roster.joined, self._settings.sure_stable)
@@ -86,12 +124,17 @@ class Case:
             canary_trouble=self._quorum.canary_trouble(present),
             stable=stable,
             known_stable=self.ledger.stable_sites(stable_rows),
+            drawn=self._roster.drawn() if self._placebo else (),
+            least_chance=math.exp(-self._worse.log_bound),
         )
 
     def verdict(self, line: TickLine, scene: Scene) -> ObjectiveVerdict:
         """Say what the evidence says after this tick."""
-        scales = self._scales()
-        log_harmless = scales.log_harmless(self._margin)
+        scales = self._now or self._scales()
+        log_harmless = self._log_harmless
+        if not self._placebo:
+            most = -ONE_SITE * math.log(self._settings.beta)
+            log_harmless = scales.log_harmless(self._margin, most)
         newcomers, rare = self._roster.newcomers(), self._negligible
         step = Step.of(self.ledger, newcomers, log_harmless, self._margin, rare)
         verdict, why = self._judge(scene, step)
@@ -100,13 +143,13 @@ class Case:
             objective=line.objective,
             at=line.at,
             verdict=verdict,
-            e_bad=capped(self._log_worse),
-            e_bad_max=capped(self._log_worst),
+            e_bad=capped(self._worse.log),
+            e_bad_max=capped(self._worse.most),
             e_ok=capped(step.log_harmless),
             events=self.ledger.events,
             bad=self.ledger.bad,
             expected_bad=self.ledger.expected_bad,
-            detectable_ratio=scales.detectable(self._log_bound),
+            detectable_ratio=scales.detectable(self._worse.log_bound),
             reasons=why,
         )
 
@@ -117,7 +160,7 @@ class Case:
             return Verdict.STALE, (Reason(Code.STABLE_SILENT, scene.stable_trouble),)
         if step.events == 0:
             return Verdict.NO_DATA, (reasons.no_events(),)
-        found = reasons.gaps(scene, step, self._log_worse, self._settings)
+        found = reasons.gaps(scene, step, self._worse.log, self._settings)
         notes = reasons.notes(scene, self.ledger, self._settings)
         if found:
             return Verdict.UNDECIDED, found + notes

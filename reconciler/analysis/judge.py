@@ -40,8 +40,9 @@ class Judge:
 
     @property
     def breached(self) -> frozenset[str]:
-        """Give the objectives by which the canary is proven worse."""
-        return frozenset(name for name, case in self._cases.items() if case.is_breached)
+        """Give the objectives that a verdict would call breached."""
+        lost = self.reporting.proof is not None
+        return frozenset(name for name, case in self._cases.items() if lost or case.is_breached)
 
     def feed(self, line: Line, *, decide: bool = True) -> ObjectiveVerdict | None:
         """Take the next line.
@@ -91,7 +92,7 @@ class Judge:
     def _assign(self, line: AssignedLine) -> None:
         if self._roster.assign(line):
             for case in self._cases.values():
-                case.ledger.begin_step()
+                case.begin_step()
         self.reporting.assign(line)
 
     def _tick(self, line: TickLine, *, decide: bool) -> ObjectiveVerdict | None:

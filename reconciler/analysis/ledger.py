@@ -53,16 +53,22 @@ NOTHING = Sums(np.zeros((5, 0)))
 
 def widened(table: Array, width: int) -> Array:
     """Give a table at least so many columns, the new ones 0."""
-    missing = width - table.shape[-1]
-    if missing <= 0:
+    known = table.shape[-1]
+    if known >= width:
         return table
-    return np.pad(table, [(0, 0)] * (table.ndim - 1) + [(0, missing)])
+    wide = np.zeros((*table.shape[:-1], width))
+    wide[..., :known] = table
+    return wide
 
 
 def _restart_weights() -> tuple[Array, Array]:
-    """Fix the weights of all restarts in advance: early boundaries are the likely ones."""
+    """Fix the weights of all restarts in advance: early boundaries are the likely ones.
+
+    So near to the start that they say the same, or months after it, restarts get little.
+    """
     boundaries = 1 / np.arange(1, RESTARTS + 1)
-    return boundaries / (2 * boundaries.sum()), np.full(RESTARTS, 0.5 / RESTARTS)
+    powers = np.array([0.1, 0.1, 0.5, *[1.0] * 8, *[0.1] * 5])
+    return boundaries / (4 * boundaries.sum()), 0.75 * powers / powers.sum()
 
 
 BOUNDARY_WEIGHTS, POWER_WEIGHTS = _restart_weights()
@@ -81,6 +87,7 @@ class Ledger:
         self._history: Array = np.zeros((2, 0))
         self._rates: Array = np.zeros(0)
         self._stable = (0.0, 0.0)  # bad, expected at g = 1
+        self._both = (0.0, 0.0)  # the same for both arms together
         self.steps = [NOTHING] * (step + 1)
         self.restarts: list[tuple[float, Sums]] = []
 
@@ -117,11 +124,12 @@ class Ledger:
         table = self.sums.table
         table[EVENTS, canary.rows] += canary.events
         stable_at_one = stable.events * self._rates[stable.rows]
-        total = float(stable_at_one.sum())
+        believed_bad, believed = statistics.believed(stable.bad, stable_at_one)
+        total = float(believed.sum())
         if total == 0:
             self.not_compared += int(canary.events.sum())
             return
-        stable_bad = float(stable.bad.sum())
+        stable_bad = float(believed_bad.sum())
         factor = statistics.tick_factor(stable_bad, total, *self._stable)
         self._stable = (self._stable[0] + stable_bad, self._stable[1] + total)
         canary_at_one = canary.events * self._rates[canary.rows]
@@ -131,6 +139,20 @@ class Ledger:
         table[STABLE_EXPECTED, stable.rows] += factor * stable_at_one
         wobble = float(canary_at_one.sum()) ** 2 * factor / total
         self.sums = Sums(table, self.sums.wobble + wobble)
+
+    def as_one_fleet(self, canary: Arm, stable: Arm) -> tuple[Array, Array]:
+        """Give bad and expected events of every row in a tick, by one factor for both arms.
+
+        Once a tick, after `add`: the factor leans on the ticks before.
+        """
+        bad, expected = np.zeros((2, self.sums.width))
+        for arm in (canary, stable):
+            bad[arm.rows] += arm.bad
+            expected[arm.rows] += arm.events * self._rates[arm.rows]
+        sure_bad, sure = (float(part.sum()) for part in statistics.believed(bad, expected))
+        factor = statistics.tick_factor(sure_bad, sure, *self._both) if sure else 0.0
+        self._both = (self._both[0] + sure_bad, self._both[1] + sure)
+        return bad, factor * expected
 
     def _grow(self, width: int) -> None:
         if width > len(self._rates):
@@ -145,7 +167,8 @@ class Ledger:
 
     def since_step(self, step: int) -> Sums:
         """Give the sums since a step boundary; step 0 is the start, -1 the present step."""
-        return self.sums.since(self.steps[step])
+        then = self.steps[step]
+        return self.sums if then is NOTHING else self.sums.since(then)
 
     def stable_sites(self, rows: Rows) -> int:
         """Count the sites among `rows` that ever had stable events."""

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from reconciler.analysis.ledger import BAD, EVENTS, Ledger, Rows
+from reconciler.analysis.placebo import DRAWS, Standing, cohorts, fewest_canary
 from reconciler.analysis.verdict import Code, Reason, Settings
 from reconciler.statistics import log_under
 
@@ -20,12 +21,17 @@ class Scene:
         canary_trouble: Why the canary arm looks too quiet, or None.
         stable: Sites in the stable arm.
         known_stable: Those of them that ever had stable events.
+        drawn: Sites and canary sites of each stratum, where placebo cohorts are compared; else
+            empty.
+        least_chance: What the chance of a draw that looks as bad must not exceed.
     """
 
     stable_trouble: str | None
     canary_trouble: str | None
     stable: int
     known_stable: int
+    drawn: tuple[tuple[int, int], ...]
+    least_chance: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,16 @@ def worse(ledger: Ledger, log_worse: float, log_bound: float) -> Reason:
     )
 
 
+def worse_than_placebo(ledger: Ledger, standing: Standing) -> Reason:
+    """Say how a breach was proven where few sites are."""
+    return Reason(
+        Code.WORSE,
+        f"{ledger.bad:,} bad of {ledger.events:,} canary events: of {DRAWS + 1:,} cohorts that "
+        f"chance could have drawn {standing.rank:,} look at least as bad, {standing.allowed:,} "
+        "may by now",
+    )
+
+
 def no_events() -> Reason:
     """Say that there is nothing to judge."""
     return Reason(Code.NO_CANARY_EVENTS, "no canary events in this step")
@@ -92,16 +108,27 @@ def no_events() -> Reason:
 def gaps(scene: Scene, step: Step, log_worse: float, settings: Settings) -> tuple[Reason, ...]:
     """Give what keeps the canary from being healthy; empty = nothing."""
     alone = _alone(scene, settings)
-    found = [alone, _suspect(log_worse, settings), _silent(scene)]
-    if alone is None:
+    found = [_suspect(log_worse, settings), _silent(scene)]
+    if alone is None or (scene.stable and _passes_alone(scene, step, settings)):
         found += [_few_sites(step, settings), _few_events(step, settings), _open(step, settings)]
+    else:
+        found.insert(0, alone)
     return tuple(reason for reason in found if reason is not None)
+
+
+def _passes_alone(scene: Scene, step: Step, settings: Settings) -> bool:
+    """Say whether health is shown by what needs no spread between sites."""
+    shown = max(step.log_harmless, step.log_negligible) if scene.drawn else step.log_negligible
+    return shown >= -math.log(settings.beta)
 
 
 def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...]:
     """Give what a reader of the numbers should know besides."""
     found: list[Reason] = []
-    if settings.least_stable <= scene.known_stable < settings.sure_stable:
+    if scene.drawn:
+        text = f"{scene.stable} stable sites: compared with cohorts that chance could have drawn"
+        found.append(Reason(Code.PLACEBO, text))
+    elif settings.least_stable <= scene.known_stable < settings.sure_stable:
         text = (
             f"only {scene.known_stable} stable sites: the spread between sites is taken at the "
             "upper end of its 95 % interval"
@@ -132,6 +159,8 @@ def _alone(scene: Scene, settings: Settings) -> Reason | None:
     if scene.stable == 0:
         text = "no stable site is left to compare with; E_bad stays as it was"
         return Reason(Code.NO_CONCURRENT_STABLE, text)
+    if scene.drawn:
+        return _few_cohorts(scene)
     if scene.known_stable < settings.least_stable:
         text = (
             f"{scene.known_stable} stable sites with events, {settings.least_stable} needed to "
@@ -139,6 +168,21 @@ def _alone(scene: Scene, settings: Settings) -> Reason | None:
         )
         return Reason(Code.TOO_FEW_STABLE, text)
     return None
+
+
+def _few_cohorts(scene: Scene) -> Reason | None:
+    wanted = math.ceil(2 / scene.least_chance)  # half of alpha is soon spent
+    found = cohorts(scene.drawn)
+    if found >= wanted:
+        return None
+    sites, canary = (sum(column) for column in zip(*scene.drawn, strict=True))
+    text = (
+        f"chance draws {canary} of {sites} sites in {found:,} ways, {wanted:,} are needed to "
+        "tell harm from a bad draw; "
+    )
+    fewest = fewest_canary(scene.drawn, wanted)
+    text += f"{fewest} canary sites have them" if fewest else "these sites never have them"
+    return Reason(Code.TOO_FEW_COHORTS, text)
 
 
 def _suspect(log_worse: float, settings: Settings) -> Reason | None:

@@ -140,6 +140,7 @@ class Reporting:
 
     def _close(self, at: datetime) -> None:
         table = self._table
+        table.grow(self._roster.width)  # the line that closes this tick may have brought sites
         seen = table.turn(self._roster)
         if not self._is_sure:
             # More canary sites are fresh than named, so an unnamed one may be among them.

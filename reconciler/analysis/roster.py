@@ -18,13 +18,28 @@ class Roster:
         self.joined: Rows = np.zeros(0, dtype=np.intp)
         self._arms: Rows = np.zeros(0, dtype=np.intp)
         self._rows: dict[str, int] = {}
-        self._is_assigned = False
+        self._strata: dict[int, str] = {}
         self._canary: frozenset[str] = frozenset()
 
     @property
     def width(self) -> int:
         """Count the sites ever seen."""
         return len(self._rows)
+
+    @property
+    def strata(self) -> tuple[str, ...]:
+        """Give the stratum of every row, or nothing where the draw is not known."""
+        return tuple(self._strata.get(row, "") for row in range(self.width)) if self._strata else ()
+
+    def drawn(self) -> tuple[tuple[int, int], ...]:
+        """Give how many sites and how many canary sites each stratum has now."""
+        found: dict[str, list[int]] = {}
+        for row, stratum in sorted(self._strata.items()):
+            if self._arms[row] != ABSENT:
+                counts = found.setdefault(stratum, [0, 0])
+                counts[0] += 1
+                counts[1] += int(self._arms[row] == CANARY)
+        return tuple((sites, canary) for sites, canary in found.values())
 
     def names(self, rows: Rows) -> frozenset[str]:
         """Give the sites of some rows."""
@@ -60,8 +75,9 @@ class Roster:
         canary = frozenset(site for site, (arm, _) in line.sites.items() if arm == "canary")
         begins = bool(self._canary) and canary != self._canary
         self.step += begins
-        self._is_assigned = True
         rows = self.rows(line.sites)
+        strata = (stratum for _, stratum in line.sites.values())
+        self._strata |= zip(rows.tolist(), strata, strict=True)
         self._arms[:] = ABSENT
         self._arms[rows] = [CANARY if site in canary else STABLE for site in line.sites]
         self.joined[self.rows(canary - self._canary)] = self.step
@@ -74,7 +90,7 @@ class Roster:
         Without any assignment a site is in the arm where it was seen last.
         """
         canary, stable = self._arm(line.canary), self._arm(line.stable)
-        if not self._is_assigned:
+        if not self._strata:
             self._arms[canary.rows] = CANARY
             self._arms[stable.rows] = STABLE
             self._canary = (self._canary | line.canary.keys()) - line.stable.keys()

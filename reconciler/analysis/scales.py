@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reconciler import statistics
+from reconciler.analysis.evidence import Weighed
 from reconciler.analysis.ledger import (
     BAD,
     EXPECTED,
@@ -19,11 +20,10 @@ from reconciler.analysis.ledger import (
 )
 from reconciler.statistics import Array, Counts, Grid
 
-ANCHORED_WEIGHT = 0.9  # on "worse from the start"; the rest on "worse since a restart"
 ERRORS_UP = 0.5
 ERRORS_UP_FEW = 1.645  # the upper end of a one-sided 95 % interval
-WORSE = statistics.worse_grid()
-WORSE_LATER = statistics.worse_grid(12)  # for a tenth of the weight a coarse grid will do
+WORSE = statistics.pointed(statistics.worse_grid(12), ratio=1.55, weight=0.85, spread=0.12)
+DELTAS = np.append(WORSE.deltas, 0.0)  # and what has not started
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Scales:
         bad, expected = window.table[STABLE_BAD, known], window.table[STABLE_EXPECTED, known]
         if not expected.size:
             return Yardstick(statistics.VARIANCE_FLOOR, 1.0, 0.0)
+        bad, expected = statistics.believed(bad, expected)
         errors_up = ERRORS_UP if expected.size >= self._sure_stable else ERRORS_UP_FEW
         variance = statistics.site_variance(bad, expected, errors_up)
         factor = statistics.site_factor(bad, expected, variance)
@@ -81,31 +82,50 @@ class Scales:
         return Base(*columns)
 
     def _column(self, window: Sums) -> Array:
-        own = self._yardstick(window)
+        own = self._whole if window is self._ledger.sums else self._yardstick(window)
         return np.array([[max(self._whole.variance, own.variance)], [own.factor], [own.doubt]])
 
-    def log_worse(self) -> float:
-        """Give ln E_bad: the canary is worse, since the start or since some restart."""
-        logs = [math.log(ANCHORED_WEIGHT) + self._log_from(NOTHING, WORSE)]
-        idle = 1.0
-        for weight, start in self._ledger.restarts:
-            idle -= weight
-            logs.append(
-                math.log((1 - ANCHORED_WEIGHT) * weight) + self._log_from(start, WORSE_LATER)
-            )
-        logs.append(math.log((1 - ANCHORED_WEIGHT) * max(idle, 1e-12)))  # not started: worth 1
-        return statistics.log_sum(np.array(logs))
+    @staticmethod
+    def unweighed(later: float) -> Weighed:
+        """Give what stands before the first tick; `later` as below."""
+        parts = np.append(WORSE.log_weights + math.log1p(-later), math.log(max(later, 1e-12)))
+        return Weighed(Grid(DELTAS, parts), 0.0)
 
-    def _log_from(self, start: Sums, grid: Grid) -> float:
+    def worse(self, later: float, most: float) -> Weighed:
+        """Weigh that the canary is worse: since the start, or since some restart.
+
+        Args:
+            later: The weight of all restarts, below 1.
+            most: What one site can say, in nats.
+        """
+        ratios, information = self._since(NOTHING, most)
+        parts = math.log1p(-later) + ratios
+        idle = later
+        for weight, start in self._ledger.restarts:
+            idle -= later * weight
+            if later:
+                parts = np.logaddexp(parts, math.log(later * weight) + self._since(start, most)[0])
+        parts = np.append(WORSE.log_weights + parts, math.log(max(idle, 1e-12)))
+        return Weighed(Grid(DELTAS, parts), information)
+
+    def _since(self, start: Sums, most: float) -> tuple[Array, float]:
+        """Give the log ratio of each rate ratio since some start, and the information in it."""
         rows = self._rows(start)
         if not rows.size:
-            return 0.0
+            return np.zeros_like(WORSE.deltas), 0.0
         counts = self._counts(start, rows, self._base)
         share = self._share(start, rows, counts, self._base)
-        return statistics.log_mixture(grid, statistics.log_ratios(grid.deltas, counts), share)
+        ratios = statistics.site_log_ratios(WORSE.deltas, counts)
+        information = share * statistics.information(counts)
+        return statistics.log_of_many(ratios, share, most), information
 
-    def log_harmless(self, margin: float) -> float:
-        """Give ln E_ok: since the step began, the canary is not `margin` times worse."""
+    def log_harmless(self, margin: float, most: float) -> float:
+        """Give ln E_ok: since the step began, the canary is not `margin` times worse.
+
+        Args:
+            margin: Rate ratio.
+            most: What one site can say, in nats.
+        """
         start = self._ledger.steps[-1]
         rows = self._rows(start)
         if not rows.size:
@@ -114,10 +134,10 @@ class Scales:
         base = Base(*(self._column(self._ledger.since_step(-1)) * np.ones(width)))
         counts = self._counts(start, rows, base).without_before()
         grid = statistics.harmless_grid(margin)
-        ratios = statistics.log_ratios(grid.deltas, counts)
-        ratios -= statistics.log_ratios(np.array([math.log(margin)]), counts)
+        ratios = statistics.site_log_ratios(grid.deltas, counts)
+        ratios -= statistics.site_log_ratios(np.array([math.log(margin)]), counts)
         share = self._share(start, rows, counts, base, margin)
-        return statistics.log_mixture(grid, ratios, share)
+        return statistics.log_mixture(grid, statistics.log_of_many(ratios, share, most))
 
     def detectable(self, log_bound: float) -> float | None:
         """Give the smallest ratio that the evidence so far would have proven."""
@@ -126,8 +146,7 @@ class Scales:
             return None
         counts = self._counts(NOTHING, rows, self._base)
         share = self._share(NOTHING, rows, counts, self._base)
-        bound = log_bound - math.log(ANCHORED_WEIGHT)
-        return statistics.detectable_ratio(WORSE, counts, share, bound)
+        return statistics.detectable_ratio(WORSE, counts, share, log_bound)
 
     def _rows(self, start: Sums) -> Rows:
         sums = self._ledger.sums

@@ -32,6 +32,8 @@ class Code(StrEnum):
     NO_CONCURRENT_STABLE = "no-concurrent-stable"
     TOO_FEW_STABLE = "too-few-stable"
     FEW_STABLE = "few-stable"
+    TOO_FEW_COHORTS = "too-few-cohorts"
+    PLACEBO = "placebo-cohorts"
     FEW_SITES = "few-sites"
     FEW_EVENTS = "few-events"
     MARGIN_OPEN = "margin-not-ruled-out"
@@ -66,7 +68,10 @@ class Settings:
             None = the stable arm's own mean in the recording stands for both.
         quorum: Share of the usually reporting sites that must be fresh.
         least_stable: Fewest stable sites to compare with.
-        sure_stable: Under this many stable sites the spread between sites is badly known.
+        sure_stable: Under this many stable sites the spread between sites is badly known; where
+            there are fewer from the start on, placebo cohorts are compared instead.
+        restarts: Weight of "worse since a while ago" in E_bad, 0 or more and below 1; the rest
+            is on "worse from the start".
         suspicion: Healthy only while E_bad is below.
         reporting: Share of alpha that the test of reporting loss spends.
         budgets: Share of events, 0..1, that may be bad by the target, for single objectives;
@@ -84,6 +89,7 @@ class Settings:
     quorum: float = 0.8
     least_stable: int = 20
     sure_stable: int = 50
+    restarts: float = 0.1
     suspicion: float = 10.0
     reporting: float = 0.05
     budgets: Mapping[str, float] = field(default_factory=dict)
@@ -92,6 +98,8 @@ class Settings:
         """Refuse what no evidence could meet, and what any would."""
         if not 0 < self.alpha < 1 or not 0 < self.beta < 1:
             raise ValueError("alpha and beta lie between 0 and 1")
+        if not 0 <= self.restarts < 1:
+            raise ValueError("the weight of restarts lies at or above 0 and below 1")
         if not all(1 < margin <= 10 for margin in (self.margin, *self.margins.values())):
             raise ValueError("a margin lies above 1 and at most 10")
         if not all(0 < share < 1 for share in self.negligible.values()):

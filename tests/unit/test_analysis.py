@@ -202,6 +202,46 @@ def test_suspicion_keeps_a_canary_from_advancing() -> None:
     assert (last.verdict, codes(last)) == (Verdict.UNDECIDED, [Code.SUSPECT])
 
 
+# ------------------------------------------------------------------ a plant that lies
+
+LIES = {
+    "all is bad": (100, 100),
+    "all of very many is bad": (10**9, 10**9),
+    "nothing of very many is bad": (10**9, 0),
+    "as many bad as the largest number allows": (2**53, 2**53),
+    "so many good ones": (2**53, 0),
+}
+UNEVEN = {site: (100, 1 + i % 3) for i, site in enumerate(SITES)}
+
+
+def with_liar(liar: str, lie: tuple[int, int], bad: int, ticks: int) -> list[Line]:
+    """Give a rollout on ten of 100 sites in which one plant tells lies from the first tick on."""
+    canary = {site: (100, bad + i % 3) for i, site in enumerate(SITES[:10])}
+    stable = {site: UNEVEN[site] for site in SITES[10:]}
+    (canary if liar in canary else stable)[liar] = lie
+    return [assigned(10), *(tick(n, canary, stable) for n in range(1, ticks + 1))]
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+@pytest.mark.parametrize("liar", [SITES[3], SITES[50]], ids=["canary", "stable"])
+def test_a_plant_that_lies_forces_no_revert(liar: str, lie: tuple[int, int]) -> None:
+    assert max(v.e_bad_max for v in judged(with_liar(liar, lie, bad=1, ticks=40))) < 100
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+@pytest.mark.parametrize("liar", [SITES[3], SITES[50]], ids=["canary", "stable"])
+def test_a_plant_that_lies_stops_no_revert(liar: str, lie: tuple[int, int]) -> None:
+    assert judged(with_liar(liar, lie, bad=5, ticks=12))[-1].verdict is Verdict.BREACHED
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES)
+@pytest.mark.parametrize("liar", [SITES[3], SITES[50]], ids=["canary", "stable"])
+def test_a_plant_that_lies_makes_no_release_healthy(liar: str, lie: tuple[int, int]) -> None:
+    settings = Settings(alpha=1e-9, suspicion=math.inf)
+    found = judged(with_liar(liar, lie, bad=3, ticks=12), Judge(settings))
+    assert Verdict.HEALTHY not in {verdict.verdict for verdict in found}
+
+
 # ------------------------------------------------------------------ nothing measured
 
 
@@ -420,6 +460,11 @@ def test_sites_without_assignment_move_when_they_are_seen_in_the_other_arm() -> 
     assert last.verdict is Verdict.HEALTHY
     full = judged([*good_ticks(1, 3), tick(4, arm(SITES), {})])[-1]
     assert codes(full) == [Code.NO_CONCURRENT_STABLE]
+
+
+def test_a_tick_may_bring_sites_never_seen_before() -> None:
+    lines = [tick(1, arm(SITES[:5]), arm(SITES[5:40])), split(10, 2), split(12, 3)]
+    assert judged(lines)[-1].events == 500 + 1000 + 1200
 
 
 def test_served_sites_are_those_with_events() -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.statistics import (
@@ -12,14 +12,18 @@ from reconciler.statistics import (
     Array,
     Counts,
     Grid,
+    believed,
     detectable_ratio,
     harmless_grid,
     information,
+    log_boost,
     log_mixture,
+    log_of_many,
     log_ratios,
     log_sum,
     log_under,
     site_factor,
+    site_log_ratios,
     site_rates,
     site_variance,
     tick_factor,
@@ -168,6 +172,99 @@ def test_grids_stay_on_their_side() -> None:
 
 def test_evidence_that_deserves_no_share_is_none() -> None:
     assert log_mixture(WORSE, np.full(30, 500.0), 0.0) == pytest.approx(0)
+
+
+@given(st.integers(0, 2**32), st.floats(0.5, 30), st.floats(0.01, 0.3), st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+def test_whoever_stops_when_he_likes_finds_no_more_evidence_than_chance_gives(
+    seed: int, per_tick: float, chance: float, patience: int
+) -> None:
+    """Optional stopping: any rule that looks only back has a mean of at most 1."""
+    rng = np.random.default_rng(seed)
+    runs, ticks = 400, 40
+    bad = rng.poisson(per_tick, (runs, ticks)).cumsum(axis=1)
+    expected = per_tick * np.arange(1, ticks + 1)
+    ratios = bad[:, :, None] * WORSE.deltas - expected[:, None] * np.expm1(WORSE.deltas)
+    evidence = np.exp(np.logaddexp.reduce(WORSE.log_weights + ratios, axis=2))
+    highest = np.maximum.accumulate(evidence, axis=1)
+    tired = rng.random((runs, ticks)) < chance  # a coin that falls after the tick was seen
+    waited = np.arange(ticks) >= patience
+    stop = tired | waited | (evidence >= 20) | (evidence < highest / 50)
+    stop[:, -1] = True
+    stopped = np.minimum(evidence[np.arange(runs), stop.argmax(axis=1)], 1e3)
+    assert stopped.mean() <= 1 + 5 * max(stopped.std(), 0.3) / runs**0.5
+
+
+@pytest.mark.parametrize("events", [0.2, 3.0, 40.0, 300.0])
+@pytest.mark.parametrize("room", [0.3, 1.0, 4.0])
+def test_a_boost_makes_up_for_what_lies_beyond_the_bound(events: float, room: float) -> None:
+    boost = log_boost(WORSE, events, room)
+    numbers = np.arange(1500)
+    chances = np.array([k * math.log(events) - events - math.lgamma(k + 1) for k in numbers])
+    ratios = WORSE.deltas * numbers[:, None] - events * np.expm1(WORSE.deltas)
+    growth = np.logaddexp.reduce(WORSE.log_weights + ratios, axis=1)
+    assert boost >= 0
+    assert np.exp(chances + np.minimum(boost + growth, room)).sum() == pytest.approx(1, abs=1e-9)
+
+
+def test_a_boost_far_from_the_bound_is_none() -> None:
+    assert log_boost(WORSE, 0.5, 50.0) == pytest.approx(0, abs=1e-6)
+    assert log_boost(WORSE, 1e9, 4.0) == log_boost(WORSE, 400.0, 4.0)
+
+
+def test_boosted_evidence_reaches_the_bound_in_alpha_of_harmless_runs() -> None:
+    """Each run takes its own way; the bound is met in nearly all of alpha, and never in more."""
+    rng, alpha, runs = np.random.default_rng(4), 0.1, 1500
+    grid = Grid(np.array([math.log(1.5)]), np.zeros(1))
+    found = 0
+    for _ in range(runs):
+        log = 0.0
+        for bad in rng.poisson(6.0, 25):
+            log += log_boost(grid, 6.0, -math.log(alpha) - log)
+            log += bad * grid.deltas[0] - 6.0 * 0.5
+            if log >= -math.log(alpha):
+                found += 1
+                break
+    assert found / runs == pytest.approx(alpha, abs=3 * (alpha / runs) ** 0.5)
+
+
+def test_one_site_says_no_more_than_it_may() -> None:
+    ratios = np.array([[9.0], [0.1], [0.1], [-0.2]])
+    assert log_of_many(ratios, 1.0, 2.0)[0] == pytest.approx(2.0 + math.log1p(-0.05), abs=1e-6)
+    assert log_of_many(ratios[:2], 1.0, 2.0)[0] == pytest.approx(9.1)  # two have to be believed
+
+
+def test_one_site_cannot_hide_what_all_others_say() -> None:
+    ratios = np.array([[-500.0], *[[1.0]] * 20])
+    assert log_of_many(ratios, 1.0, 2.0)[0] == pytest.approx(20 + math.log(0.05 / 21))
+
+
+@given(st.integers(0, 2**32), st.floats(0.1, 30), st.floats(0.02, 1))
+@settings(max_examples=10, deadline=None)
+def test_sums_that_doubt_one_site_have_a_mean_of_at_most_one(
+    seed: int, mean: float, variance: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    sites, runs = 6, 1000
+    effects = rng.gamma(1 / variance, variance, (runs, sites))
+    bad = rng.poisson(effects * mean).astype(float)
+    evidence = np.empty(runs)
+    for run in range(runs):
+        found = counts(bad[run].tolist(), [mean] * sites, variance)
+        ratios = site_log_ratios(np.array([0.2]), found)
+        evidence[run] = math.exp(log_of_many(ratios, 1.0, 2.0)[0])
+    assert evidence.mean() <= 1 + 4 * evidence.std() / runs**0.5
+
+
+def test_stable_sites_are_believed_as_far_as_they_are_usual() -> None:
+    usual = np.full(100, 2.0)
+    bad, expected = believed(usual, usual)
+    assert (bad.tolist(), expected.tolist()) == (usual.tolist(), usual.tolist())
+    loud, quiet = bad.copy(), expected.copy()
+    loud[0], quiet[1] = 2**53, 2**53
+    bad, expected = believed(loud, quiet)
+    assert bad[0] == pytest.approx(3 + 5 * 2, rel=0.05)
+    assert expected[1] == 6
 
 
 def test_log_sum_survives_what_exp_does_not() -> None:
