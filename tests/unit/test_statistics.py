@@ -175,13 +175,13 @@ def test_evidence_that_deserves_no_share_is_none() -> None:
 
 
 @given(st.integers(0, 2**32), st.floats(0.5, 30), st.floats(0.01, 0.3), st.integers(1, 40))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_whoever_stops_when_he_likes_finds_no_more_evidence_than_chance_gives(
     seed: int, per_tick: float, chance: float, patience: int
 ) -> None:
     """Optional stopping: any rule that looks only back has a mean of at most 1."""
     rng = np.random.default_rng(seed)
-    runs, ticks = 400, 40
+    runs, ticks = 200, 40
     bad = rng.poisson(per_tick, (runs, ticks)).cumsum(axis=1)
     expected = per_tick * np.arange(1, ticks + 1)
     ratios = bad[:, :, None] * WORSE.deltas - expected[:, None] * np.expm1(WORSE.deltas)
@@ -212,9 +212,11 @@ def test_a_boost_far_from_the_bound_is_none() -> None:
     assert log_boost(WORSE, 1e9, 4.0) == log_boost(WORSE, 400.0, 4.0)
 
 
+@pytest.mark.cpu(20)
+@pytest.mark.slow
 def test_boosted_evidence_reaches_the_bound_in_alpha_of_harmless_runs() -> None:
     """Each run takes its own way; the bound is met in nearly all of alpha, and never in more."""
-    rng, alpha, runs = np.random.default_rng(4), 0.1, 1500
+    rng, alpha, runs = np.random.default_rng(4), 0.1, 800
     grid = Grid(np.array([math.log(1.5)]), np.zeros(1))
     found = 0
     for _ in range(runs):
@@ -239,6 +241,8 @@ def test_one_site_cannot_hide_what_all_others_say() -> None:
     assert log_of_many(ratios, 1.0, 2.0)[0] == pytest.approx(20 + math.log(0.05 / 21))
 
 
+@pytest.mark.cpu(20)
+@pytest.mark.slow
 @given(st.integers(0, 2**32), st.floats(0.1, 30), st.floats(0.02, 1))
 @settings(max_examples=10, deadline=None)
 def test_sums_that_doubt_one_site_have_a_mean_of_at_most_one(
