@@ -80,7 +80,7 @@ def test_rollouts_may_be_mixed(judge: Callable[..., Answer]) -> None:
 
 def test_overwhelming_evidence_is_still_a_number(judge: Callable[..., Answer]) -> None:
     _, verdicts, _ = judge([tick(minute, bad=100) for minute in range(1, 30)])
-    assert verdicts[-1]["e_bad"] == 1e300
+    assert 1e7 < verdicts[-1]["e_bad"] < 1e10  # ten sites, each with a cap
 
 
 def test_nothing_detectable_is_null(judge: Callable[..., Answer]) -> None:
