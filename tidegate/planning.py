@@ -16,6 +16,7 @@ from generator.model.environment import Environment, Kind
 from generator.model.objective import weights
 from generator.model.percent import Percent
 from generator.model.rollout import Rollout
+from generator.model.spans import say_span
 from generator.repository import Repository
 from reconciler.analysis import Settings
 from reconciler.forecast import Course, Find, Rate, Stage, find, stages
@@ -126,19 +127,10 @@ def plan(
     Raises:
         InputError: There is no such rollout file, or there are no sites.
     """
-    rollout, settings = repository.rollout(environment, model), repository.environment(environment)
-    sites = repository.sites(environment)
-    if not sites:
-        raise InputError(f"{environment} has no sites", hint="tidegate site import FILE.csv")
-    strata = {site.id: stratum_of(site, settings.strata) for site in sites}
-    stands = rollout.is_climbing
-    cohort = repository.cohort(environment, model) if stands else None
-    if cohort is None:
-        # Who exactly follows from the id of the rollout; how many of each stratum hardly does.
-        rollout = replace(rollout, canary=rollout.canary or "v0-00000000")
-        cohort = draw(f"{environment}-{model}-next", sites, settings.strata)
+    settings, spec = repository.environment(environment), repository.model(model)
+    rollout, cohort, strata = _draw(repository, environment, model)
+    stands = repository.rollout(environment, model).is_climbing
     steps = tuple(_steps(rollout, cohort, strata, settings))
-    spec = repository.model(model)
     basis = (
         Basis({}, "cloud rollouts are not judged yet")
         if settings.kind is Kind.CLOUD
@@ -149,7 +141,7 @@ def plan(
     return Plan(
         rollout=rollout,
         stands=stands,
-        total=len(sites),
+        total=len(strata),
         steps=steps,
         excluded=_excluded(cohort, strata),
         basis=basis,
@@ -157,6 +149,39 @@ def plan(
         finds=finds,
         kind=settings.kind,
     )
+
+
+def outline(repository: Repository, environment: str, model: str) -> str:
+    """Say on one line what the next promotion or the rollout that stands will do.
+
+    Raises:
+        InputError: As `plan` does.
+    """
+    rollout, cohort, strata = _draw(repository, environment, model)
+    settings = repository.environment(environment)
+    steps = tuple(_steps(rollout, cohort, strata, settings))
+    noun = "clusters" if settings.kind is Kind.CLOUD else "sites"
+    climb = ", ".join(f"{step.percent}% {len(step.sites)}" for step in steps)
+    least = sum((step.soak for step in steps), timedelta(0))
+    words = f"tidegate plan {model} --env {environment}"
+    return f"steps: {climb} {noun}; at least {say_span(least)}; {words} says more"
+
+
+def _draw(
+    repository: Repository, environment: str, model: str
+) -> tuple[Rollout, Cohort, Mapping[str, str]]:
+    """Give the rollout that stands, or the next one, its draw, and the stratum of every site."""
+    rollout, settings = repository.rollout(environment, model), repository.environment(environment)
+    sites = repository.sites(environment)
+    if not sites:
+        raise InputError(f"{environment} has no sites", hint="tidegate site import FILE.csv")
+    strata = {site.id: stratum_of(site, settings.strata) for site in sites}
+    cohort = repository.cohort(environment, model) if rollout.is_climbing else None
+    if cohort is None:
+        # Who exactly follows from the id of the rollout; how many of each stratum hardly does.
+        rollout = replace(rollout, canary=rollout.canary or "v0-00000000")
+        cohort = draw(f"{environment}-{model}-next", sites, settings.strata)
+    return rollout, cohort, strata
 
 
 def _steps(

@@ -28,7 +28,7 @@ from tests.metrics import quick as quickened
 from tests.states import At, Quick
 from tidegate.cli import run
 from tidegate.commands.plan import text
-from tidegate.planning import Plan, data
+from tidegate.planning import Plan, data, outline
 from tidegate.planning import plan as foresee
 
 LATER = NOW + 26 * HOUR
@@ -102,6 +102,15 @@ def test_in_the_cloud_traffic_moves_on_every_cluster(quick: Quick) -> None:
     assert [len(one.sites) for one in found.steps] == [2] * len(found.steps)
     assert found.stages == ()
     assert "every step moves traffic on all 2 clusters" in "\n".join(text(found))
+
+
+@pytest.mark.parametrize("state", ["stable", "climbing"])
+def test_a_promotion_says_it_on_one_line(quick: Quick, state: str) -> None:
+    said = outline(quick(state).view.repository, EDGE, MODEL)
+    assert said == (
+        "steps: 5% 5, 10% 10, 25% 25, 50% 50, 100% 100 sites; at least 10 h; "
+        f"tidegate plan {MODEL} --env {EDGE} says more"
+    )
 
 
 def test_an_environment_without_sites_is_refused(tmp_path: Path) -> None:

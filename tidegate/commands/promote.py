@@ -10,7 +10,7 @@ from generator.intents import promote as intents
 from generator.intents.words import Asked
 from generator.repository import Repository
 from tidegate.forges import with_forge
-from tidegate.place import Place, changing
+from tidegate.place import Intent, Place, changing
 from tidegate.registry import Resolver, measured
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def promote(
         return start(have, env, resolver.model, resolver.resolve(have), asked)
 
     if direct or where.branch or not where.repository(where.tree()).config().forge.is_there:
-        return where.change(intent)
+        return _direct(where, intent, (env, resolver.model), is_rollout=not baseline)
     from generator.telling.promotion import Metrics
     from tidegate.proposing import propose
 
@@ -70,3 +70,21 @@ def promote(
         return Metrics(*measured(before.config(), registry, (known, stable)))
 
     return propose(where, intent, (env, resolver.model), secrets(), ask)
+
+
+def _direct(where: Place, intent: Intent, line: tuple[str, str], *, is_rollout: bool) -> str | None:
+    """Commit at once, and say on one line what will happen."""
+    ahead: list[str] = []
+
+    def foreseen(have: Repository, asked: Asked) -> ChangeSet | None:
+        change = intent(have, asked)
+        if change is not None and is_rollout:
+            from tidegate.planning import outline  # the judge is slow to load
+
+            ahead[:] = [outline(have, *line)]
+        return change
+
+    commit = where.change(foreseen)
+    for text in ahead if commit else ():
+        click.echo(text, err=True)
+    return commit
