@@ -6,7 +6,6 @@ can do to a rollout. No file here may end in a verdict on a model that the fault
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,17 +18,6 @@ from tidegate.simulating import connect
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
 ROWS = set(range(26, 44))
-GAPS = {
-    "37-lying-site": "the influence of one site on E_bad is not capped yet",
-    "38-simpson": "no test looks at a stratum by itself yet",
-}
-"""What the judge should do and does not: each falls when it does."""
-
-
-def given(file: Path) -> Any:
-    gap = GAPS.get(file.stem)
-    marks = [pytest.mark.xfail(reason=gap, strict=True)] if gap else []
-    return pytest.param(file, id=file.stem, marks=marks)
 
 
 def test_every_row_of_the_catalogue_has_a_file() -> None:
@@ -37,7 +25,7 @@ def test_every_row_of_the_catalogue_has_a_file() -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("file", [given(file) for file in FILES])
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_it_comes_as_expected(file: Path) -> None:
     for told in simulate(read_scenario(file.name, file.read_bytes()), connect):
         assert [f"{one.line} {one.since} {one}" for one in told.missed] == []
