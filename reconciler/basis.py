@@ -22,6 +22,8 @@ SHARE = "reporting_share"  # stands once, in evidence 0000
 NEEDED = ("soak", "deadline", "onDeadline", "steps", "advance", "phase", "interval")
 LEAST = ("due", "stableFresh")
 
+PACE = timedelta(hours=1)
+
 Heard = tuple[Line, ObjectiveVerdict | None]
 
 
@@ -138,6 +140,8 @@ def soaked(
 ) -> timedelta:
     """Add up the ticks that lie wholly in this step and had data of every objective.
 
+    A tick that was merged from several lasts since the one before it.
+
     Args:
         heard: The lines since the last evidence, each with its verdict.
         since: Begin of the step.
@@ -145,10 +149,33 @@ def soaked(
         objectives: How many there are.
     """
     counted: dict[datetime, int] = {}
+    spans: dict[datetime, timedelta] = {}
+    last: datetime | None = None
     for line, verdict in heard:
-        if not isinstance(line, TickLine) or line.at - interval < since:
+        if not isinstance(line, TickLine):
             continue
+        if line.at not in spans:
+            spans[line.at] = max(interval, line.at - last) if last else interval
+            last = line.at
         has_data = any(events for events, _ in line.canary.values())
         if has_data and verdict and verdict.verdict is not Verdict.STALE:
             counted[line.at] = counted.get(line.at, 0) + 1
-    return sum(number == objectives for number in counted.values()) * interval
+    whole = (at for at, number in counted.items() if number == objectives)
+    return sum((spans[at] for at in whole if at - spans[at] >= since), timedelta())
+
+
+def pace(heard: Iterable[Heard]) -> Mapping[str, float]:
+    """Give the canary events per hour of every objective, over the last hour of the ticks."""
+    lines = [line for line, _ in heard if isinstance(line, TickLine)]
+    if not lines:
+        return {}
+    begin = max(line.at for line in lines) - PACE
+    before = [line.at for line in lines if line.at <= begin]
+    first = max(before, default=min(line.at for line in lines))
+    span = lines[-1].at - first
+    found: dict[str, int] = {}
+    for line in lines:
+        if line.at > first:
+            events = sum(count for count, _ in line.canary.values())
+            found[line.objective] = found.get(line.objective, 0) + events
+    return {name: events * (timedelta(hours=1) / span) for name, events in found.items() if span}

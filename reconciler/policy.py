@@ -18,8 +18,9 @@ measured ever advances.
 At 100 percent nobody is left to compare with: there the soak and the absolute guards decide.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from generator.model.percent import FULL, ZERO, Percent
@@ -30,6 +31,9 @@ from reconciler.analysis import Code, ObjectiveVerdict, Verdict, overall
 
 ALONE = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE}
 SMALL = {*ALONE, Code.FEW_STABLE, Code.NOT_COMPARED}
+FORECAST = {"undecided", "deadline"}
+LONGEST_FORECAST_H = 720
+LONGEST_FORECAST = timedelta(hours=LONGEST_FORECAST_H)
 LEAST_ADOPTED = 0.8
 LEAST_LATE_SITES = 3
 LEAST_LATE_SHARE = 0.2
@@ -45,12 +49,13 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Wait: why, until when where that is known, and what a person could do."""
+    """Wait: why, until when where that is known, what a person could do, and since when."""
 
     code: str
     why: str
     until: datetime | None = None
     command: str = ""
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class Situation:
         since: When the present step was taken, or seen by the reconciler.
         soaked: Time with data since then.
         now: UTC.
+        pace: Canary events per hour lately, by objective; only a forecast is made of it.
     """
 
     rollout: Rollout
@@ -119,6 +125,7 @@ class Situation:
     since: datetime
     soaked: timedelta
     now: datetime
+    pace: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def verdict(self) -> Verdict:
@@ -282,6 +289,45 @@ RULES: tuple[Rule, ...] = (
     _by_hand,
     _climb,
 )
+
+
+def explain(decision: Decision, since: datetime | None, situation: Situation | None) -> Decision:
+    """Tell a person more of a hold: since when, and what is still missing.
+
+    What is added stands in no evidence, since a hold is never committed.
+
+    Args:
+        decision: As it was decided; only a hold is changed.
+        since: When the present step was taken, or seen.
+        situation: What it was decided on, where it could be looked at.
+    """
+    if not isinstance(decision, Hold):
+        return decision
+    forecast = _forecast(situation) if situation and decision.code in FORECAST else ""
+    why = f"{decision.why}; {forecast}" if forecast else decision.why
+    return replace(decision, why=why, since=since)
+
+
+def _forecast(situation: Situation) -> str:
+    """Say what the objective that takes longest still needs."""
+    waits: list[tuple[float, int]] = []
+    for one in situation.verdicts:
+        if one.needs and one.verdict is Verdict.UNDECIDED:
+            pace = situation.pace.get(one.objective, 0.0)
+            waits.append((one.needs / pace if pace else math.inf, one.needs))
+    if not waits:
+        return ""
+    hours, events = max(waits)
+    text = f"needs about {_round(events):,} more predictions"
+    if math.isinf(hours) or hours > LONGEST_FORECAST_H:
+        return f"{text}, more than {say_span(LONGEST_FORECAST)} at the present rate"
+    return f"{text}, {say_span(timedelta(minutes=math.ceil(60 * hours)))} at the present rate"
+
+
+def _round(number: int) -> int:
+    """Round up to two digits."""
+    power = 10 ** max(0, len(str(number)) - 2)
+    return int(math.ceil(number / power) * power)
 
 
 def _command(rollout: Rollout, verb: str) -> str:

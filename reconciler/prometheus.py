@@ -6,8 +6,10 @@ cannot be trusted raises `MetricsUnavailable`; a point that is no finite number 
 named. Safe for several threads, as `generator.http` is; it leaves nothing behind.
 """
 
+import gc
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from math import isfinite, nan
 from typing import Any
@@ -104,7 +106,8 @@ class Prometheus:
             raise self._http.error(f"the answer is not a list of at most {MAX_SERIES} series")
         reader = _Reader(ticks)
         try:
-            series = tuple(one for item in result if (one := reader.series(item)))
+            with _uncollected():
+                series = tuple(one for item in result if (one := reader.series(item)))
         except (TypeError, KeyError, ValueError, AttributeError):
             raise self._http.error("a series of the answer has a wrong shape") from None
         remarks = reader.remarks()
@@ -112,7 +115,8 @@ class Prometheus:
 
     def _document(self, reply: Reply) -> dict[str, Any]:
         try:
-            document = json.loads(reply.body)
+            with _uncollected():
+                document = json.loads(reply.body)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
@@ -165,6 +169,18 @@ class _Reader:
         if self._oversized:
             found.append(f"{self._oversized} series with too many or too long labels are left out")
         return tuple(found)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no cycles while many objects are made that have none: it takes half of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _number(text: str) -> float:

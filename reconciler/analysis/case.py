@@ -151,6 +151,7 @@ class Case:
             expected_bad=self.ledger.expected_bad,
             detectable_ratio=scales.detectable(self._worse.log_bound),
             reasons=why,
+            needs=reasons.missing(step, self.ledger, self._settings),
         )
 
     def _judge(self, scene: Scene, step: Step) -> tuple[Verdict, tuple[Reason, ...]]:

@@ -140,6 +140,29 @@ def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...
     return tuple(found)
 
 
+def missing(step: Step, ledger: Ledger, settings: Settings) -> int | None:
+    """Forecast how many more canary events this step needs; None where nothing can be told.
+
+    By the growth of the evidence so far; before there is any, twice Wald's bound for a canary
+    that is like stable.
+    """
+    needed = -math.log(settings.beta)
+    found = max(step.log_harmless, step.log_negligible)
+    few = float(settings.min_events - step.newcomers)
+    if found >= needed:
+        more = 0.0
+    elif found >= LEAST_FOR_FORECAST:
+        more = step.events * (needed / found - 1)
+    else:
+        compared = ledger.events - ledger.not_compared
+        rate = ledger.expected_bad / compared if compared else 0.0
+        if rate <= 0:
+            return None
+        nats = rate * (step.margin - 1 - math.log(step.margin))
+        more = 2 * needed / nats - step.events
+    return math.ceil(max(more, few, 0.0))
+
+
 def ruled_out(step: Step) -> Reason:
     """Say why the canary is healthy."""
     if step.log_negligible > step.log_harmless:

@@ -133,6 +133,7 @@ class ObjectiveVerdict:
         expected_bad: Expected ones, where stable events of the same tick allow to compare.
         detectable_ratio: Smallest "times worse" that would be proven by now; None above 10.
         reasons: At least one, the decisive first.
+        needs: Canary events still missing in this step, as far as can be told; None = unknown.
     """
 
     rollout: str
@@ -147,6 +148,7 @@ class ObjectiveVerdict:
     expected_bad: float
     detectable_ratio: float | None
     reasons: tuple[Reason, ...]
+    needs: int | None = None
 
 
 _WORST_FIRST = (

@@ -1,9 +1,8 @@
 """One look at one rollout."""
 
-import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from generator import layout
 from generator.model.environment import Kind
@@ -11,23 +10,14 @@ from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler import policy, record
 from reconciler.analysis import Judge, Settings
-from reconciler.basis import soaked
-from reconciler.measure import (
-    Assignment,
-    Cut,
-    Measurement,
-    MetricsUnavailable,
-    Sight,
-    Window,
-    measure,
-)
+from reconciler.basis import pace, soaked
+from reconciler.measure import MetricsUnavailable, Sight, Window
 from reconciler.outlook.adoption import adoption
-from reconciler.outlook.course import Course, ceil, check_names, floor, floor_span, read_course
-from reconciler.outlook.opening import Opening, Query, ask, read_opening
-from reconciler.policy import Decision, Hold, Situation, decide
-from reconciler.recording import Arm, AssignedLine, Line, TickLine
-
-LOOK_BACK = timedelta(minutes=30)
+from reconciler.outlook.course import Course, check_names, read_course
+from reconciler.outlook.opening import Opening, Query, read_opening
+from reconciler.outlook.reading import Kept, Reading, read, window_of
+from reconciler.policy import Advance, Decision, Hold, Revert, Situation, decide
+from reconciler.recording import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +71,7 @@ class Memory:
 
     chains: dict[str, _Kept] = field(default_factory=dict)
     clean: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = field(default_factory=dict)
+    readings: dict[str, Kept] = field(default_factory=dict)
 
 
 def look(
@@ -112,10 +103,20 @@ def look(
         unseen=course.unseen,
         canary=course.canary(rollout.percent),
     )
+    found = _found(outlook, course, judge, query, now, memory)
+    if found.decision is None:
+        return found
+    told = policy.explain(found.decision, found.since, found.situation)
+    return replace(found, decision=told)
+
+
+def _found(
+    outlook: Outlook, course: Course, judge: Judge, query: Query, now: datetime, memory: Memory
+) -> Outlook:
     try:
-        if not chain.entries:
+        if not course.chain.entries:
             return _open(outlook, course, query, now)
-        return _look(outlook, course, judge, query, now)
+        return _look(outlook, course, judge, query, now, memory)
     except MetricsUnavailable as error:
         return replace(outlook, decision=Hold("metrics", f"the metrics cannot be read: {error}"))
 
@@ -128,7 +129,7 @@ def _by_hand(rollout: Rollout) -> str:
 
 
 def _hear(repository: Repository, rollout: Rollout, memory: Memory) -> tuple[record.Chain, Judge]:
-    """Give the evidence in Git, and a judge of one's own that has heard it."""
+    """Give the evidence in Git, and a judge that has heard it, to be copied."""
     tree = repository.tree
     ids = tree.ids(layout.evidence(rollout.environment, rollout.model, rollout.id))
     kept = memory.chains.get(rollout.id)
@@ -140,7 +141,7 @@ def _hear(repository: Repository, rollout: Rollout, memory: Memory) -> tuple[rec
             judge.feed(one)
         kept = _Kept(ids, settings, chain, judge)
         memory.chains[rollout.id] = kept
-    return chain, copy.deepcopy(kept.judge)
+    return chain, kept.judge
 
 
 def _read_chain(repository: Repository, rollout: Rollout) -> record.Chain:
@@ -168,63 +169,47 @@ def _open(outlook: Outlook, course: Course, query: Query, now: datetime) -> Outl
     return replace(outlook, opening=found, notes=found.notes)
 
 
-def _look(outlook: Outlook, course: Course, judge: Judge, query: Query, now: datetime) -> Outlook:
-    window = _window(course, now)
-    assignment = course.assignment
-    measurement = measure(course.asked, ask(query, course.asked, window), assignment, window)
-    lines = tuple(_merge(course, assignment, window.start, measurement.ticks))
-    heard = [(one, judge.feed(one)) for one in lines]
-    situation = Situation(
-        rollout=course.rollout,
-        verdicts=tuple({one.objective: one for _, one in heard if one}.values()),
-        adoption=adoption(course, measurement.sights, judge.served, window, now),
-        since=course.since,
-        soaked=soaked(heard, course.since, course.settings.interval, len(course.asked.counts)),
-        now=now,
-    )
+def _look(
+    outlook: Outlook, course: Course, judge: Judge, query: Query, now: datetime, memory: Memory
+) -> Outlook:
+    window, name = window_of(course, now), course.rollout.id
+    kept = memory.readings.get(name)
+    found = read(course, judge, query, window, kept)
+    situation = _situation(course, found.newest, window, now)
+    decision = decide(situation)
+    if isinstance(decision, Advance | Revert) and not found.newest.is_whole:
+        found = read(course, judge, query, window, None)
+        situation = _situation(course, found.newest, window, now)
+        decision = decide(situation)
+    newest = found.newest
+    memory.readings[name] = replace(found, newest=newest.lighter())
     return replace(
         outlook,
-        decision=_doubted(decide(situation), measurement),
+        decision=_doubted(decision, newest.warnings),
         situation=situation,
-        lines=lines,
+        lines=tuple(newest.lines),
         through=window.end,
-        sights=measurement.sights,
-        notes=(*measurement.warnings, *measurement.notes),
+        sights=newest.sights,
+        notes=(*newest.warnings, *newest.notes),
         used=judge.settings,
     )
 
 
-def _window(course: Course, now: datetime) -> Window:
-    step = course.settings.interval
-    # A person may have changed the interval meanwhile.
-    start = ceil(course.chain.through or course.moments[0].at, step)
-    look_back = max(2 * step, floor_span(LOOK_BACK, step))
-    return Window(start, max(start, floor(now, step)), step, look_back)
+def _situation(course: Course, found: Reading, window: Window, now: datetime) -> Situation:
+    objectives = len(course.asked.counts)
+    return Situation(
+        rollout=course.rollout,
+        verdicts=tuple({one.objective: one for _, one in found.heard if one}.values()),
+        adoption=adoption(course, found.sights, found.judge.served, window, now),
+        since=course.since,
+        soaked=soaked(found.heard, course.since, course.settings.interval, objectives),
+        now=now,
+        pace=pace(found.heard),
+    )
 
 
-def _doubted(decision: Decision, measurement: Measurement) -> Decision:
+def _doubted(decision: Decision, warnings: Sequence[str]) -> Decision:
     # An answer that its own API doubts (partial response) moves nothing, neither way.
-    if not measurement.warnings or isinstance(decision, Hold):
+    if not warnings or isinstance(decision, Hold):
         return decision
-    return Hold("doubted", f"the metrics API warns: {measurement.warnings[0]}")
-
-
-def _merge(
-    course: Course, assignment: Assignment, start: datetime, ticks: Iterable[TickLine]
-) -> Iterator[Line]:
-    """Put the assignments between the ticks; each holds from the first tick at or after it."""
-    is_told = any(isinstance(one, AssignedLine) for one in course.chain.lines)
-    earlier = [cut for cut in assignment.cuts if cut.since < start]
-    waiting = [*([] if is_told else earlier[-1:]), *assignment.cuts[len(earlier) :]]
-    for tick in ticks:
-        while waiting and waiting[0].since <= tick.at:
-            yield _assigned(assignment, waiting.pop(0))
-        yield tick
-
-
-def _assigned(assignment: Assignment, cut: Cut) -> AssignedLine:
-    arms: dict[str, tuple[Arm, str]] = {
-        site: ("canary" if site in cut.canary else "stable", stratum)
-        for site, stratum in assignment.sites.items()
-    }
-    return AssignedLine(assignment.rollout, cut.since, arms)
+    return Hold("doubted", f"the metrics API warns: {warnings[0]}")

@@ -6,6 +6,7 @@ Nothing here fails because it was slow: figures are for people, and a machine is
 import argparse
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -75,18 +76,18 @@ def measure(folder: Path, sites: int, others: int, times: int) -> Figures:
     """Take every figure `times` times, tidegate and rival by turns."""
     load = os.getloadavg()[0]
     warm_up = Place(folder / "warm-up", 100)
-    list(_round(warm_up, 1))
+    list(_round(warm_up, 1, 100))
     warm_up.remove()
     taken: dict[str, list[Cost]] = {}
     for number in range(times):
         place = Place(folder / str(number), sites)
-        for name, cost in _round(place, others):
+        for name, cost in _round(place, others, sites):
             taken.setdefault(name, []).append(cost)
         place.remove()
     return Figures(sites, others, place.changed, os.cpu_count() or 1, load, taken)
 
 
-def _round(place: Place, others: int) -> Iterator[tuple[str, Cost]]:
+def _round(place: Place, others: int, sites: int) -> Iterator[tuple[str, Cost]]:
     place.start()
     yield "init", run(*place.init())
     place.publish()
@@ -94,6 +95,10 @@ def _round(place: Place, others: int) -> Iterator[tuple[str, Cost]]:
     yield "files", worker("files", str(place.csv))
     yield "cookiecutter", worker("cookiecutter", str(place.folder), str(others))
     yield "promote", worker("promote", place.url, place.clone)
+    replies = str(place.folder / "replies")
+    make = f"from tests.bench.reading import make; make({replies!r}, {sites})"
+    run(sys.executable, "-c", make)
+    yield "tick", worker("tick", replies, str(sites))
     place.fork("warm", "cold", "plain")
     # A clone of its own for each, as people and reconcilers have it.
     yield "warm step", worker("step", place.forked("warm"), f"{place.clone}-warm")

@@ -13,6 +13,7 @@ from generator.model.environment import Kind
 from generator.repository import Repository
 from reconciler.wiring import BareRemote
 from tests.bench.measuring import Clock, Cost
+from tests.bench.reading import tick
 from tests.bench.rivals import scaffold_sites
 from tests.builders import (
     ADA,
@@ -63,6 +64,7 @@ TASKS: dict[str, Callable[..., Cost]] = {
     "promote": lambda url, clone: _land(url, clone, promote(13), warm=False),
     "step": lambda url, clone: _land(url, clone, percent("25"), warm=True),
     "files": _files,
+    "tick": lambda folder, sites: tick(folder, int(sites)),
     "cookiecutter": lambda folder, count: scaffold_sites(Path(folder), int(count)),
 }
 

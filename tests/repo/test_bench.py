@@ -24,6 +24,7 @@ TAKEN = {
     "verify": [Cost(2.5, 2.5, 80.6)] * 2,
     "expand": [Cost(1.0, 1.0, 40.0)] * 2,
     "pass": [Cost(1.0, 1.0, 40.0)] * 2,
+    "tick": [Cost(1.5, 1.0, 240.0), Cost(2.5, 2.0, 200.0)],
 }
 FIGURES = Figures(10_000, 100, 2_000, 2, 0.5, TAKEN)
 
@@ -66,7 +67,9 @@ def test_figures_are_medians_and_ratios_of_the_same_round() -> None:
     assert step[:2] == ["0.38 s (0.25 to 0.50)", "0.30 s"]
     assert step[3] == "4.0x"
     assert told["`tidegate verify`, per 1,000 sites"][:2] == ["0.25 s (0.25 to 0.25)", "0.25 s"]
-    assert told["most memory of any of these"][0] == "81 MB"
+    tick = told["read, measure and judge one tick of three objectives"]
+    assert tick[:3] == ["2.00 s (1.50 to 2.50)", "1.50 s", "240 MB"]
+    assert told["most memory of any other of these"][0] == "81 MB"
 
 
 @pytest.mark.parametrize("text", ["", START, END, END + START, (START + END) * 2])

@@ -21,6 +21,7 @@ from reconciler.policy import (
     Situation,
     bump,
     decide,
+    explain,
 )
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -470,3 +471,41 @@ def test_only_the_decisive_reason_of_an_objective_is_named() -> None:
     decision = decide(situation(None, verdicts=(verdict,)))
     assert isinstance(decision, Hold)
     assert decision.why == "errors: first"
+
+
+# ------------------------------------------------------------------ what a hold says besides
+
+FORECASTS = {
+    # missing events and events per hour, per objective
+    ((3_050, 610),): "needs about 3,100 more predictions, 5 h at the present rate",
+    (
+        (40, 120),
+        (9_001, 3_000),
+    ): "needs about 9,100 more predictions, 3 h 1 min at the present rate",
+    ((7, 0),): "needs about 7 more predictions, more than 30 d at the present rate",
+    ((0, 100),): "",
+    ((None, 100),): "",
+}
+
+
+@pytest.mark.parametrize("needs", FORECASTS)
+def test_a_hold_says_what_is_still_missing(needs: tuple[tuple[int | None, float], ...]) -> None:
+    verdicts = tuple(
+        replace(says(Verdict.UNDECIDED, f"o{number}"), needs=missing)
+        for number, (missing, _) in enumerate(needs)
+    )
+    pace = {f"o{number}": rate for number, (_, rate) in enumerate(needs)}
+    given = situation(None, verdicts=verdicts, pace=pace)
+    decision = decide(given)
+    assert isinstance(decision, Hold)
+    told = explain(decision, given.since, given)
+    forecast = FORECASTS[needs]
+    why = f"{decision.why}; {forecast}" if forecast else decision.why
+    assert told == Hold("undecided", why, UNTIL, "", given.since)
+
+
+def test_only_a_hold_is_explained() -> None:
+    for verdict in (Verdict.HEALTHY, Verdict.BREACHED):
+        given = situation(None, verdict)
+        decision = decide(given)
+        assert explain(decision, given.since, given) == decision
