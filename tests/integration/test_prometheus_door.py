@@ -439,7 +439,9 @@ def test_an_address_is_shown_without_what_is_secret() -> None:
 def test_get_asks_with_parameters(fake: Fake) -> None:
     fake.script = [say(200, "ready", Content_Type="text/plain")]
     with http(f"{fake.url}/prefix/") as door:
-        assert door.get("/-/ready", {"a": "b"}) == Reply(200, b"ready", "text/plain")
+        reply = door.get("/-/ready", {"a": "b"})
+    assert reply == Reply(200, b"ready", "text/plain", reply.headers)
+    assert reply.headers["content-type"] == "text/plain"
 
 
 # ------------------------------------------------------------------ the real engine
@@ -536,7 +538,7 @@ def test_the_real_prometheus_is_measured(real: str) -> None:
         for k in (1, 2, 3)
         for line in (
             TickLine("r1", "errors", T0 + k * STEP, {"a": (20, 1)}, {"b": (20, 0)}, (1, 1)),
-            TickLine("r1", "latency", T0 + k * STEP, {}, {"b": (20, 2)}, (0, 1)),
+            TickLine("r1", "latency", T0 + k * STEP, {}, {"b": (20, 2)}, (0, 1), ("a",)),
         )
     )
     assert measured.sights["a"] == Sight(CANARY, T0 + 3 * STEP, True, T0)
