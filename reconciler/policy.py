@@ -222,7 +222,7 @@ def _passes(situation: Situation) -> bool:
 
 
 def _is_alone_at_top(situation: Situation) -> bool:
-    codes = situation.codes
+    codes = situation.codes - {Code.PLACEBO}  # says only what it would be compared with
     return situation.rollout.percent == FULL and bool(codes) and codes <= ALONE
 
 

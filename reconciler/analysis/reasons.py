@@ -127,7 +127,7 @@ def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...
     found: list[Reason] = []
     if scene.drawn:
         text = f"{scene.stable} stable sites: compared with cohorts that chance could have drawn"
-        found.append(Reason(Code.PLACEBO, text))
+        found += [Reason(Code.PLACEBO, text)] if scene.stable else []
     elif settings.least_stable <= scene.known_stable < settings.sure_stable:
         text = (
             f"only {scene.known_stable} stable sites: the spread between sites is taken at the "

@@ -28,6 +28,10 @@ def simulate(scenario: Path, *, shows_all: bool, as_json: bool) -> None:
     something came otherwise than `expect` says.
 
     \b
+    tidegate simulate two-times-the-errors.yaml
+    tidegate simulate --json two-times-the-errors.yaml
+
+    \b
     apiVersion: tidegate.dev/v1alpha1
     kind: Scenario
     about: "twice the errors from the start"
