@@ -140,10 +140,10 @@ UNKNOWN = """\
 """
 GOOD = """\
 ├── verdict  Healthy, judged through 2026-11-21T11:10:00Z
-│            errors: Healthy, 402 bad of 20100, 402.0 expected (1.00x), E_bad 0.18, E_ok 1.2e+14
-│            latency: Healthy, 402 bad of 20100, 402.0 expected (1.00x), E_bad 0.18, E_ok 1.2e+14
-│            confidence: Healthy, 1005 bad of 20100, 1005.0 expected (1.00x), E_bad 0.16, \
-E_ok 1.7e+14
+│            errors: Healthy, 402 bad of 20100, 402.0 expected (1.00x), E_bad 0.19, E_ok 5e+02
+│            latency: Healthy, 402 bad of 20100, 402.0 expected (1.00x), E_bad 0.19, E_ok 5e+02
+│            confidence: Healthy, 1005 bad of 20100, 1005.0 expected (1.00x), E_bad 0.38, \
+E_ok 5.3e+02
 """
 
 STATES = {
@@ -154,9 +154,9 @@ STATES = {
         f"""\
 ▲ edge-k3s/defect-detector   Progressing   step 1/5, 5% for 20 min
 {FIVE}├── verdict  Healthy, judged through 2026-11-21T10:30:00Z
-│            errors: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.22, E_ok 4.6e+05
-│            latency: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.22, E_ok 4.6e+05
-│            confidence: Healthy, 405 bad of 8100, 405.0 expected (1.00x), E_bad 0.18, E_ok 5.1e+05
+│            errors: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.19, E_ok 5.1e+02
+│            latency: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.19, E_ok 5.1e+02
+│            confidence: Healthy, 405 bad of 8100, 405.0 expected (1.00x), E_bad 0.39, E_ok 5.4e+02
 └── next     waits [soak]: 20 min of healthy time so far, 40 min to go, \
 until 2026-11-21T11:10:00Z""",
     ),
@@ -180,10 +180,10 @@ defect-detector edge-k3s: 5% -> 10% (5 -> 10 of 100 sites)""",
 │            stable v12-c387ff92   75 sites: 75 serving, 0 silent
 ├── steps    ● 5%  ● 10%  ◐ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:20:00Z
-│            errors: Undecided, 102 bad of 5100, 102.0 expected (1.00x), E_bad 0.24, E_ok 1e+02
-│            latency: Undecided, 102 bad of 5100, 102.0 expected (1.00x), E_bad 0.24, E_ok 1e+02
-│            confidence: Undecided, 255 bad of 5100, 255.0 expected (1.00x), E_bad 0.19, \
-E_ok 1.1e+02
+│            errors: Undecided, 102 bad of 5100, 102.0 expected (1.00x), E_bad 0.19, E_ok 95
+│            latency: Undecided, 102 bad of 5100, 102.0 expected (1.00x), E_bad 0.19, E_ok 95
+│            confidence: Undecided, 255 bad of 5100, 255.0 expected (1.00x), E_bad 0.37, \
+E_ok 1e+02
 └── next     the reconciler will commit: \
 defect-detector edge-k3s: 5% -> 25% (5 -> 25 of 100 sites)""",
     ),
@@ -197,10 +197,10 @@ defect-detector edge-k3s: 5% -> 25% (5 -> 25 of 100 sites)""",
 │            stable v12-c387ff92   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:20:00Z
-│            errors: Undecided, 78 bad of 3900, 78.0 expected (1.00x), E_bad 0.26, E_ok 6.2e+02
-│            latency: Undecided, 78 bad of 3900, 78.0 expected (1.00x), E_bad 0.26, E_ok 6.2e+02
-│            confidence: Undecided, 195 bad of 3900, 195.0 expected (1.00x), E_bad 0.21, \
-E_ok 6.3e+02
+│            errors: Undecided, 78 bad of 3900, 78.0 expected (1.00x), E_bad 0.21, E_ok 2.4e+02
+│            latency: Undecided, 78 bad of 3900, 78.0 expected (1.00x), E_bad 0.21, E_ok 2.4e+02
+│            confidence: Undecided, 195 bad of 3900, 195.0 expected (1.00x), E_bad 0.4, \
+E_ok 1.9e+02
 └── next     waits [undecided]: errors: 3 of 5 canary sites are fresh, 4.0 needed; \
 latency: 3 of 5 canary sites are fresh, 4.0 needed; \
 confidence: 3 of 5 canary sites are fresh, 4.0 needed, until 2026-11-24T10:10:00Z""",
@@ -226,10 +226,10 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed, until 2026-11-24T10:10:00
 │            stable v12-c387ff92   95 sites: 95 serving, 0 silent
 ├── steps    ◐ 5%  ○ 10%  ○ 25%  ○ 50%  ○ 100%
 ├── verdict  Undecided, judged through 2026-11-21T10:50:00Z
-│            errors: Undecided, 186 bad of 9300, 186.0 expected (1.00x), E_bad 0.21, E_ok 4.7e+06
-│            latency: Undecided, 186 bad of 9300, 186.0 expected (1.00x), E_bad 0.21, E_ok 4.7e+06
-│            confidence: Undecided, 465 bad of 9300, 465.0 expected (1.00x), E_bad 0.18, \
-E_ok 5.1e+06
+│            errors: Undecided, 186 bad of 9300, 186.0 expected (1.00x), E_bad 0.19, E_ok 2.6e+02
+│            latency: Undecided, 186 bad of 9300, 186.0 expected (1.00x), E_bad 0.19, E_ok 2.6e+02
+│            confidence: Undecided, 465 bad of 9300, 465.0 expected (1.00x), E_bad 0.39, \
+E_ok 1.9e+02
 └── next     waits [escalated]: 40 min at 5%, deadline 30 min; \
 errors: 3 of 5 canary sites are fresh, 4.0 needed; \
 latency: 3 of 5 canary sites are fresh, 4.0 needed; \
@@ -273,9 +273,9 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed
         f"""\
 ▼ edge-k3s/defect-detector   Reverting   step 1/5, 5% for 20 min
 {FIVE}├── verdict  Breached, judged through 2026-11-21T10:30:00Z
-│            errors: Breached, 485 bad of 8100, 162.0 expected (2.99x), E_bad 2.1e+79, E_ok 7e-23
-│            latency: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.22, E_ok 4.6e+05
-│            confidence: Healthy, 405 bad of 8100, 405.0 expected (1.00x), E_bad 0.18, E_ok 5.1e+05
+│            errors: Breached, 485 bad of 8100, 162.0 expected (2.99x), E_bad 3.2e+05, E_ok 4.5e-20
+│            latency: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.19, E_ok 5.1e+02
+│            confidence: Healthy, 405 bad of 8100, 405.0 expected (1.00x), E_bad 0.39, E_ok 5.4e+02
 └── next     the reconciler will commit: \
 defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0x stable""",
     ),
@@ -452,7 +452,7 @@ def test_all_of_it_as_data(scene: Scene) -> None:
         "reasons": [
             {
                 "code": "margin-ruled-out",
-                "text": "x1.5 is ruled out by 8,100 events of 5 sites in this step: E_ok 4.57e+05",
+                "text": "x1.5 is ruled out by 8,100 events of 5 sites in this step: E_ok 513",
             }
         ],
     }
