@@ -106,6 +106,7 @@ class Reporting:
         self.trouble: Reason | None = None
         self.log_lost = 0.0
         self._log_bound = -math.log(settings.alpha * settings.reporting)
+        self._usual = settings.reporting_share or (1.0, 1.0)
         self._weights = PRIOR
         self._roster = roster
         self._strata: dict[str, int] = {}
@@ -169,7 +170,12 @@ class Reporting:
         seen = int((there & canary).sum()), int((there & stable).sum())
         if table.settled < LEAST_TICKS or 0 in arms:
             return None
-        chance = chance_of_ratio(*arms, *seen)
+        # Sites that did not report before the rollout either are missing in nobody's draw.
+        usual = [
+            max(now, math.ceil(arm * share))
+            for arm, share, now in zip(arms, self._usual, seen, strict=True)
+        ]
+        chance = chance_of_ratio(usual[0], usual[1], *seen)
         if chance >= LEAST_CHANCE:
             return None
         text = (

@@ -291,7 +291,8 @@ def test_a_fleet_with_a_third_away_can_advance() -> None:
 def test_silent_canary_arm_is_not_healthy() -> None:
     lines = [tick(number, arm(SITES[:12]), arm(SITES[20:]), (12, 80)) for number in range(1, 8)]
     last = judged([assigned(20), *lines])[-1]
-    assert (last.verdict, codes(last)) == (Verdict.UNDECIDED, [Code.CANARY_SILENT])
+    named = [Code.SAMPLE_RATIO, Code.CANARY_SILENT]
+    assert (last.verdict, codes(last)) == (Verdict.UNDECIDED, named)
 
 
 def test_reporting_shares_of_before_the_rollout_are_the_measure() -> None:
