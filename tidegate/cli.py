@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "Show what the sites would get that they do not have now.",
     "plan": "Say what a rollout will do before it does.",
     "status": "Show how every rollout stands and what it waits for.",
+    "page": "Draw every rollout as one web page.",
     "judge": "Judge a recording: one verdict a tick.",
     "audit": "Tell who moved what, when, and on which evidence; check it.",
     "replay": "Make every decision in Git again from its evidence.",

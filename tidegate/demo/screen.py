@@ -10,6 +10,7 @@ import click
 
 from generator.repository import Repository
 from tidegate import pages
+from tidegate.files import write_whole
 from tidegate.pages import terminal
 
 WIDEST = 120
@@ -70,6 +71,4 @@ def write_report(repository: Repository, line: tuple[str, str], now: datetime, t
         to.with_name("rollout.svg"): pages.picture(story),
     }
     for place, data in files.items():
-        beside = place.with_name(f".{place.name}")
-        beside.write_bytes(data)
-        beside.replace(place)
+        write_whole(place.parent, place.name, data)

@@ -15,7 +15,7 @@ from generator.model.percent import ZERO, Percent
 from generator.model.rollout import Phase, Rollout
 from generator.repository import Repository
 from tidegate.pages.chronicle import MOST_VERSIONS, Version, versions
-from tidegate.pages.cohorts import Fleet, fleet_of, squares
+from tidegate.pages.cohorts import Fleet, fleet_of, squares, with_late
 from tidegate.pages.replay import Replay, replay
 from tidegate.pages.story import Climb, End, Ending, Move, Step
 
@@ -138,6 +138,7 @@ def climb(line: Line, name: str, *, is_newest: bool) -> Climb:
     steps = _steps(line, told, n) if told else _steps_left(line, judged, n)
     ending = _ending(line, told, judged) if told else _ending_left(judged, steps)
     fleet = line.fleet if is_newest else None
+    drawn = squares(cohort, steps, ending.how, rollout.holdback, fleet) if cohort else ()
     trailers = told[0].commit.trailers if told else {}
     return Climb(
         id=name,
@@ -152,7 +153,8 @@ def climb(line: Line, name: str, *, is_newest: bool) -> Climb:
         digest=trailers.get("Model-Digest", ""),
         curves=judged.curves,
         ticks=judged.ticks,
-        squares=squares(cohort, steps, ending.how, rollout.holdback, fleet) if cohort else (),
+        late=judged.late,
+        squares=with_late(drawn, judged.late),
         evidence=judged.path,
         trouble=judged.trouble,
     )

@@ -1,6 +1,7 @@
 """The cohort of one rollout, site by site: who got the canary, when, and what became of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from generator.cohort import stratum_of
 from generator.model.cohort import Cohort
@@ -49,6 +50,14 @@ def squares(
     late = [(site, stratum) for site, stratum in fleet.items() if site not in known]
     state, joined = _at_the_end(steps, end, State.STABLE)
     return (*here, *(Square(site, stratum, state, joined) for site, stratum in late))
+
+
+def with_late(found: Sequence[Square], late: Container[str]) -> tuple[Square, ...]:
+    """Tell the sites that got the canary from those of which nothing was heard."""
+    return tuple(
+        replace(one, state=State.LATE) if one.state is State.CANARY and one.id in late else one
+        for one in found
+    )
 
 
 def _drawn(cohort: Cohort, steps: Sequence[Step], end: End, ceiling: Percent) -> Iterator[Square]:

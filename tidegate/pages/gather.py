@@ -7,6 +7,7 @@ from datetime import datetime
 from generator.model.environment import Kind
 from generator.model.objective import Below, Objective, Ratio, Slower
 from generator.model.percent import ZERO
+from generator.model.rollout import Advance
 from generator.repository import Repository
 from tidegate.pages.chronicle import commits
 from tidegate.pages.climbs import Line, climb, read_line
@@ -60,6 +61,8 @@ def gather(
         earlier=max(0, len(names) - most),
         squares=_squares_now(line, climbs),
         objectives={one.name: _say(one) for one in line.objectives},
+        advance=rollout.advance if line.kind is Kind.EDGE else Advance.MANUAL,
+        next_step=rollout.step_after(rollout.percent),
     )
 
 

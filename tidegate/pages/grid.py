@@ -4,19 +4,29 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from generator.model.percent import Percent
-from tidegate.pages.markup import Markup, join, tag, words
+from tidegate.pages.dense import dense
+from tidegate.pages.markup import Markup, tag, words
 from tidegate.pages.sheet import RAMP
 from tidegate.pages.story import Square, State
 
 MOST_NAMED = 2000
+MOST_STRATA = 60
+OTHERS = "all others"
 MEANING = {
     State.CANARY: "got it",
+    State.LATE: "asked, not heard of yet",
     State.RETURNED: "had it and gave it back",
     State.STABLE: "never had it",
     State.EXCLUDED: "excluded until the last step",
     State.GONE: "left the fleet",
 }
-_LETTERS = {State.RETURNED: "r", State.STABLE: "s", State.EXCLUDED: "x", State.GONE: "g"}
+_LETTERS = {
+    State.LATE: "l",
+    State.RETURNED: "r",
+    State.STABLE: "s",
+    State.EXCLUDED: "x",
+    State.GONE: "g",
+}
 
 
 def shades(squares: Sequence[Square]) -> Mapping[Percent, int]:
@@ -26,15 +36,31 @@ def shades(squares: Sequence[Square]) -> Mapping[Percent, int]:
     return {percent: round(rank * (RAMP - 1) / most) for rank, percent in enumerate(joined)}
 
 
-def grid(squares: Sequence[Square]) -> Markup:
-    """Draw all sites; small squares where there are many."""
-    strata: dict[str, list[Square]] = {}
-    for one in squares:
-        strata.setdefault(one.stratum, []).append(one)
-    shade, named = shades(squares), len(squares) <= MOST_NAMED
-    rows = [_stratum(name, strata[name], shade, named) for name in sorted(strata)]
+def grid(squares: Sequence[Square], *, named: bool = True) -> Markup:
+    """Draw all sites; where there are many, as small squares without their names.
+
+    Args:
+        squares: The sites.
+        named: Whether each may say its name to those who point at it.
+    """
+    strata = _strata(squares)
+    shade, named = shades(squares), named and len(squares) <= MOST_NAMED
+    rows = [_stratum(name, strata[name], shade, named) for name in strata]
     size = "cohort" if named else "cohort tiny"
     return tag("div", *rows, class_=size, role="img", aria_label=summary(squares))
+
+
+def _strata(squares: Sequence[Square]) -> Mapping[str, Sequence[Square]]:
+    """Group by stratum; the smallest of very many share a block."""
+    found: dict[str, list[Square]] = {}
+    for one in squares:
+        found.setdefault(one.stratum, []).append(one)
+    if len(found) <= MOST_STRATA:
+        return {name: found[name] for name in sorted(found)}
+    large = sorted(sorted(found), key=lambda name: -len(found[name]))[:MOST_STRATA]
+    kept: dict[str, list[Square]] = {name: found[name] for name in sorted(large)}
+    kept[OTHERS] = [one for one in squares if one.stratum not in kept]
+    return kept
 
 
 def _stratum(
@@ -45,19 +71,28 @@ def _stratum(
 ) -> Markup:
     had = sum(one.joined is not None for one in squares)
     label = tag("b", words(name or "all", 60))
-    count = tag("span", words(f"{had} of {len(squares)}"))
-    marks = join(*(_square(one, shade, named) for one in squares))
-    return tag("div", tag("p", label, count), tag("div", marks, class_="q"), class_="stratum")
+    count = tag("span", words(f"{had:,} of {len(squares):,}"))
+    head = tag("p", label, count)
+    if named:
+        marks = (tag("i", class_=kind_of(one, shade), title=_title(one)) for one in squares)
+        return tag("div", head, tag("div", *marks, class_="q"), class_="stratum")
+    kinds = [kind_of(one, shade) for one in squares]
+    counts = Counter(kinds)
+    said = {kind: _means(one) for kind, one in zip(kinds, squares, strict=True)}
+    meaning = {kind: f"{counts[kind]:,}: {text}" for kind, text in said.items()}
+    return tag("div", head, dense(kinds, meaning), class_="stratum")
 
 
-def _square(one: Square, shade: Mapping[Percent, int], named: bool) -> Markup:  # noqa: FBT001
-    kind = _kind(one, shade)
-    if not named:
-        return tag("i", class_=kind)
-    return tag("i", class_=kind, title=f"{one.id}: {say(one)}")
+def _means(one: Square) -> str:
+    return say(one) if one.state is State.CANARY else MEANING[one.state]
 
 
-def _kind(one: Square, shade: Mapping[Percent, int]) -> str:
+def _title(one: Square) -> str:
+    return f"{one.id}: {say(one)}"
+
+
+def kind_of(one: Square, shade: Mapping[Percent, int]) -> str:
+    """Name the class of a square."""
     if one.state is State.CANARY and one.joined is not None:
         return f"c{shade[one.joined]}"
     return _LETTERS.get(one.state, "c0")
@@ -65,7 +100,7 @@ def _kind(one: Square, shade: Mapping[Percent, int]) -> str:
 
 def say(one: Square) -> str:
     """Say what became of one site."""
-    at = f" at {one.joined}%" if one.joined else ""
+    at = f" at {one.joined}%" if one.joined and one.state is not State.GONE else ""
     return f"{MEANING[one.state]}{at}"
 
 
@@ -80,7 +115,7 @@ def legend(squares: Sequence[Square]) -> Markup:
         for (kind, joined), count in sorted(counts.items(), key=_by_step):
             if kind is state:
                 one = Square("", "", kind, joined)
-                square = tag("i", class_=_kind(one, shade))
+                square = tag("i", class_=kind_of(one, shade))
                 text = words(f"{say(one)}: {count:,}")
                 parts.append(tag("span", square, text))
     return tag("p", *parts, class_="legend")

@@ -39,6 +39,7 @@ class Replay:
         rungs: The percentages that were decided on.
         curves: One per objective.
         ticks: The combined verdicts.
+        late: Canary sites that never reported the canary.
         trouble: What is damaged, or "".
     """
 
@@ -48,6 +49,7 @@ class Replay:
     rungs: tuple[Rung, ...] = ()
     curves: tuple[Curve, ...] = ()
     ticks: tuple[Tick, ...] = ()
+    late: tuple[str, ...] = ()
     trouble: str = ""
 
 
@@ -106,9 +108,10 @@ class _Heard:
     """What was heard so far; mutable."""
 
     weights: Mapping[str, float] = field(default_factory=dict)
-    canary: int = 0
+    canary: frozenset[str] = frozenset()
     verdicts: dict[str, list[ObjectiveVerdict]] = field(default_factory=dict)
-    serving: dict[datetime, tuple[int, int]] = field(default_factory=dict)
+    adopted: set[str] = field(default_factory=set)
+    serving: dict[datetime, tuple[int, int, int]] = field(default_factory=dict)
 
     def hear(self, line: Line, verdict: ObjectiveVerdict | None) -> None:
         """Take one line and what the judge made of it."""
@@ -116,15 +119,25 @@ class _Heard:
             case ObjectivesLine():
                 self.weights = line.weights
             case AssignedLine():
-                self.canary = sum(arm == "canary" for arm, _ in line.sites.values())
+                arms = line.sites.items()
+                self.canary = frozenset(site for site, (arm, _) in arms if arm == "canary")
             case TickLine():
-                most, _ = self.serving.get(line.at, (0, 0))
-                heard = sum(events > 0 for events, _ in line.canary.values())
-                self.serving[line.at] = max(most, heard), self.canary
+                self._serve(line)
             case HistoryLine():
                 pass
         if verdict is not None:
             self.verdicts.setdefault(verdict.objective, []).append(verdict)
+
+    def _serve(self, line: TickLine) -> None:
+        heard = {site for site, (events, _) in line.canary.items() if events > 0}
+        self.adopted |= heard
+        most = max(self.serving.get(line.at, (0,))[0], len(heard))
+        self.serving[line.at] = most, len(self.canary), len(self.canary & self.adopted)
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        """List the canary sites of which nothing was heard; none where nothing was recorded."""
+        return tuple(sorted(self.canary - self.adopted)) if self.serving else ()
 
 
 def _judge(told: Replay, chain: Chain, settings: Settings) -> Replay:
@@ -135,7 +148,8 @@ def _judge(told: Replay, chain: Chain, settings: Settings) -> Replay:
     except InputError as error:
         trouble = str(error)
     curves = tuple(_curve(name, heard, settings) for name in heard.verdicts)
-    return replace(told, curves=curves, ticks=tuple(_ticks(heard)), trouble=trouble)
+    ticks = tuple(_ticks(heard))
+    return replace(told, curves=curves, ticks=ticks, late=heard.late, trouble=trouble)
 
 
 def _curve(objective: str, heard: _Heard, settings: Settings) -> Curve:

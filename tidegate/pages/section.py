@@ -1,11 +1,12 @@
 """What the page says about one line: staircase, then every rollout, the newest first."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from generator.model.spans import say_span
 from reconciler.analysis import Verdict
 from tidegate.pages import phrases
 from tidegate.pages.axis import say_moment
+from tidegate.pages.convergence import caption, convergence, is_known, notes
 from tidegate.pages.curve import evidence
 from tidegate.pages.grid import grid, legend
 from tidegate.pages.markup import Markup, join, tag, words
@@ -13,8 +14,9 @@ from tidegate.pages.staircase import staircase
 from tidegate.pages.story import Climb, Curve, End, Story
 
 WIDTH, HEIGHT = 1040.0, 432.0
-CURVE_WIDTH, CURVE_HEIGHT = 370.0, 250.0
+CURVE_WIDTH, CURVE_HEIGHT, WIDE = 370.0, 250.0, 570.0
 OPENED = 3
+MOST_CURVES = 9
 _NAMES = {
     Verdict.HEALTHY: "healthy",
     Verdict.BREACHED: "breached",
@@ -33,11 +35,11 @@ def section(story: Story) -> Iterator[Markup]:
         yield tag("section", *_climb(climb, story))
     for climb in newest[OPENED:]:
         name = tag("summary", words(f"{climb.short}, {phrases.outcome(climb)}"))
-        yield tag("details", name, *_climb(climb, story))
+        yield tag("details", name, tag("dl", *_facts(climb)))
     if story.earlier:
         yield tag("p", words(f"{story.earlier} older rollouts are in Git."), class_="note")
     if not story.climbs and story.squares:
-        yield tag("h2", words("Sites"))
+        yield tag("h3", words("Sites"), class_="part")
         yield grid(story.squares)
 
 
@@ -52,18 +54,43 @@ def chart(inner: Markup, width: float, height: float, name: str, kind: str) -> M
 def _climb(climb: Climb, story: Story) -> Iterator[Markup]:
     kind = "chip harm" if climb.ending.how is End.REVERTED else "chip"
     chip = tag("span", words(phrases.ENDS[climb.ending.how]), class_=kind)
-    yield tag("h2", words(f"{climb.short} "), chip)
+    yield tag("h3", words(f"{climb.short} "), chip, class_="part")
     yield tag("dl", *_facts(climb))
     if climb.trouble:
         yield tag(
             "p", words(f"The evidence cannot be judged again: {climb.trouble}"), class_="note"
         )
-    if climb.curves:
-        yield _numbers(climb, story)
-        yield tag("div", *(_evidence(climb, curve) for curve in climb.curves), class_="curves")
+    curves = _worst_first(climb.curves)
+    if curves:
+        yield _numbers(curves, story)
+        yield tag("div", *(_evidence(climb, curve) for curve in curves), class_="curves")
+    yield from _more(len(climb.curves) - len(curves), "objectives")
+    yield from _sites(climb, story)
+
+
+def _worst_first(curves: Sequence[Curve]) -> Sequence[Curve]:
+    """Keep the order of a few; of very many show those with the most evidence against them."""
+    if len(curves) <= MOST_CURVES:
+        return curves
+    return sorted(curves, key=lambda one: -max(point.e_bad for point in one.points))[:MOST_CURVES]
+
+
+def _more(count: int, what: str) -> Iterator[Markup]:
+    if count > 0:
+        yield tag("p", words(f"and {count} more {what}: tidegate replay"), class_="note")
+
+
+def _sites(climb: Climb, story: Story) -> Iterator[Markup]:
+    """Draw the sites: how they came over time, and each as a square."""
+    if is_known(climb):
+        drawing = convergence(climb, WIDE, CURVE_HEIGHT)
+        name = tag("figcaption", tag("b", words("sites ")), words(caption(climb)))
+        figure = tag("figure", name, chart(drawing, WIDE, CURVE_HEIGHT, "Convergence", ""))
+        text = tag("div", *(tag("p", words(note)) for note in notes(climb)), class_="beside")
+        yield tag("div", figure, text, class_="curves reports")
     if climb.squares:
         yield legend(climb.squares)
-        yield grid(climb.squares)
+        yield grid(climb.squares, named=climb is story.last)
 
 
 def _facts(climb: Climb) -> Iterator[Markup]:
@@ -108,10 +135,10 @@ def _last_soak(climb: Climb) -> str:
     return say_span(climb.steps[-1].soak)
 
 
-def _numbers(climb: Climb, story: Story) -> Markup:
+def _numbers(curves: Sequence[Curve], story: Story) -> Markup:
     names = ("Objective", "Bad", "Expected", "Ratio", "Predictions", "Evidence of worse", "Verdict")
     head = tag("tr", *(tag("th", words(name), scope="col") for name in names))
-    rows = (_row(curve, story) for curve in climb.curves)
+    rows = (_row(curve, story) for curve in curves)
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="numbers")
     return tag("div", table, class_="scroll")
 

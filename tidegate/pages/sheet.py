@@ -74,12 +74,17 @@ text{font-family:@sans;font-size:12px}
 _PAGE_PAINT = """
 body{background:@paper;color:@ink}
 .eyebrow,.name,dt,small,.note,footer,.legend,figcaption,.stratum span,.k,thead th{color:@soft}
-h2,table,dl,.chart.wide,figure,.board a,article+article{border-color:@rule}
-tbody tr{border-color:@rule}.chart.wide,figure,.board a{background:@card}
+.part,table,dl,.chart.wide,figure,.board a,article+article,main,.answers{border-color:@rule}
+tbody tr,.answers li{border-color:@rule}.chart.wide,figure,.board a{background:@card}
+.answers .glyph{color:@tide}.answers .harm .glyph,.card.harm .state{color:@harm}
 .chip{color:@tide;border-color:@tide}.chip.harm{color:@harm;border-color:@harm}
 tr.harm th b,tr.harm td{color:@harm}
-a{color:@tide}.board a{color:@ink}.state{color:@tide}
-i{border-color:@edge}.tiny .s{border-color:@rule}.x,.g{border-color:@soft}
+a{color:@tide}.board a{color:@ink}.state{color:@tide}.notch{stroke:@card}
+i{border-color:@edge}.x,.g{border-color:@soft}
+.k.c0{stroke:@step0}.k.c1{stroke:@step1}.k.c2{stroke:@step2}.k.c3{stroke:@step3}
+.k.c4{stroke:@step4}.k.r{stroke:@harm}.k.s{stroke:@edge}.k.l,.k.dot{stroke:@tide}
+.k.x,.k.g{stroke:@soft}.hole{stroke:@paper}
+.l{border-color:@tide;background:radial-gradient(@tide 30%,transparent 36%)}
 .c0{background:@step0;border-color:@step0}.c1{background:@step1;border-color:@step1}
 .c2{background:@step2;border-color:@step2}.c3{background:@step3;border-color:@step3}
 .c4{background:@step4;border-color:@step4}
@@ -94,14 +99,27 @@ body{margin:0 auto;padding:28px 20px 60px;max-width:1120px;font:15px/1.5 @sans;
 .defs{position:absolute}
 .name{margin:0 0 18px;font-size:13px;letter-spacing:.02em}
 .eyebrow{margin:34px 0 4px;font-size:13px;letter-spacing:.02em}
-h1{margin:0 0 22px;font:400 32px/1.22 @serif;letter-spacing:-.01em;max-width:30em;text-wrap:balance}
-h2{margin:46px 0 14px;padding-top:14px;border-top:1px solid;font-size:20px;font-weight:600}
-article+article{margin-top:70px;border-top:3px double}
+h1,.headline{margin:0 0 14px;font:400 32px/1.22 @serif;letter-spacing:-.01em;max-width:30em;
+text-wrap:balance}
+h2.headline{font-size:28px}
+.lead{margin:0 0 22px;font-size:17px;max-width:44em;overflow-wrap:anywhere}
+.lead+.lead{margin-top:-14px}
+.part{margin:46px 0 14px;padding-top:14px;border-top:1px solid;font-size:20px;font-weight:600}
+article+article,header:has(nav)+main{margin-top:56px;border-top:3px double}
+.answers{margin:0 0 30px;padding:0;list-style:none;border-bottom:1px solid}
+.answers li{display:flex;gap:14px;padding:11px 0;border-top:1px solid}
+.answers .glyph{flex:none;width:1.2em;font-size:20px;line-height:1.2;text-align:center}
+.answers a{font-weight:600;text-decoration:none}.say{display:block;overflow-wrap:anywhere}
 .chip{margin-left:6px;padding:2px 9px;border:1px solid;border-radius:20px;font-size:12px;
 font-weight:600;vertical-align:3px}
-.board{display:flex;flex-wrap:wrap;gap:12px}
-.board a{flex:1 1 180px;padding:12px 16px;border:1px solid;border-radius:10px;text-decoration:none}
+nav h3{margin:22px 0 8px;font-size:15px;font-weight:600}
+.board{display:flex;flex-wrap:wrap;gap:12px 30px}
+.board a{position:relative;flex:1 1 180px;max-width:340px;padding:12px 16px;border:1px solid;
+border-radius:10px;text-decoration:none}
 .board a>*{display:block}.board strong{font:400 26px/1.3 @serif}.k,.state{font-size:13px}
+.board small{display:inline;margin-left:8px}
+.board .after::before{content:'\2192';position:absolute;left:-25px;top:calc(50% - .75em)}
+.bar{width:100%;height:6px;margin-top:8px}
 .chart svg{display:block;width:100%;height:auto}
 .chart.wide{padding:8px 4px;border:1px solid;border-radius:10px;overflow-x:auto}
 .chart.wide{direction:rtl}.chart.wide svg{min-width:760px;direction:ltr}
@@ -120,6 +138,8 @@ border:1px solid;border-radius:10px}
 figcaption{padding:0 6px 2px;font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:22px 0 12px;font-size:13px}
 .legend i{margin-right:7px;vertical-align:-1px}
+.reports figure{flex:2 1 420px;max-width:640px}.beside{flex:1 1 240px;font-size:14px}
+.beside p{margin:0 0 8px;overflow-wrap:anywhere}
 .numbers td:nth-child(-n+5){text-align:right}
 .numbers th:nth-child(n+2):nth-child(-n+5){text-align:right}
 .numbers td:nth-child(n+6),.numbers thead th:nth-child(n+6){padding-left:20px}
@@ -128,11 +148,16 @@ figcaption{padding:0 6px 2px;font-size:13px}
 .stratum b{font-weight:500;overflow-wrap:anywhere}
 .q{line-height:0}
 i{display:inline-block;width:11px;height:11px;margin:0 2px 2px 0;border:1px solid;border-radius:2px}
-.tiny .q i{width:5px;height:5px;margin:0 1px 1px 0;border-radius:1px}
-.g{transform:scale(.4)}
+i.g{transform:scale(.4)}
+.tiny{grid-template-columns:repeat(auto-fill,minmax(240px,1fr))}
+.dense{display:block;width:240px;max-width:100%}
+.k{fill:none;stroke-width:5;stroke-dasharray:5 1}
+.hole{stroke-width:3;stroke-dasharray:3 3;stroke-dashoffset:-1}
+.k.dot{stroke-width:1.6;stroke-dasharray:1.6 4.4;stroke-dashoffset:-1.7}
+.k.x{stroke-width:1}.k.g{stroke-width:1;stroke-dasharray:1 5;stroke-dashoffset:-2}
 details{margin-top:26px}summary{cursor:pointer;font-size:16px;font-weight:600}
 footer{margin-top:60px;font-size:13px}
-@media(max-width:560px){h1{font-size:25px}body{padding:18px 14px 40px}
+@media(max-width:560px){h1,.headline,h2.headline{font-size:25px}body{padding:18px 14px 40px}
 dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}}
 @media print{body{max-width:none}figure,section{break-inside:avoid}i{print-color-adjust:exact}}
 """

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from generator.model.environment import Kind
 from generator.model.percent import ZERO, Percent
-from generator.model.rollout import Phase
+from generator.model.rollout import Advance, Phase
 from reconciler.analysis import Verdict
 
 
@@ -41,6 +41,7 @@ class State(StrEnum):
     """What a rollout means for one site."""
 
     CANARY = "canary"
+    LATE = "late"
     RETURNED = "returned"
     STABLE = "stable"
     EXCLUDED = "excluded"
@@ -159,12 +160,14 @@ class Tick:
         verdict: The combined verdict.
         serving: Canary sites with predictions in it.
         canary: Canary sites that Git asks for.
+        adopted: Those of them that have ever reported predictions of the canary.
     """
 
     at: datetime
     verdict: Verdict
     serving: int
     canary: int
+    adopted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,7 @@ class Climb:
         digest: Manifest digest of the model, or "".
         curves: One per objective; empty while there is no evidence in Git.
         ticks: The combined verdicts.
+        late: Canary sites that had not reported it when the evidence ended.
         squares: The cohort, in draw order.
         evidence: Path of the newest evidence, or "".
         trouble: What is wrong with the evidence, or "".
@@ -237,6 +241,7 @@ class Climb:
     digest: str = ""
     curves: tuple[Curve, ...] = ()
     ticks: tuple[Tick, ...] = ()
+    late: tuple[str, ...] = ()
     squares: tuple[Square, ...] = ()
     evidence: str = ""
     trouble: str = ""
@@ -290,6 +295,8 @@ class Story:
         earlier: How many older rollouts are not told.
         squares: The sites now.
         objectives: Name to what is counted as bad, in words.
+        advance: Who takes the next step.
+        next_step: The rung above; None at the top.
     """
 
     environment: str
@@ -306,6 +313,8 @@ class Story:
     earlier: int = 0
     squares: tuple[Square, ...] = ()
     objectives: Mapping[str, str] = field(default_factory=dict)
+    advance: Advance = Advance.AUTOMATIC
+    next_step: Percent | None = None
 
     @property
     def last(self) -> Climb | None:

@@ -17,6 +17,7 @@ LEAST_SPAN = 27
 MOST_LINES = 12
 GLYPHS = {
     State.CANARY: "\u25a0",
+    State.LATE: "\u25aa",
     State.RETURNED: "\u25a1",
     State.STABLE: "\u00b7",
     State.EXCLUDED: "-",
@@ -24,6 +25,7 @@ GLYPHS = {
 }
 _COLOURS = {
     State.CANARY: "36",
+    State.LATE: "36",
     State.RETURNED: "31",
     State.STABLE: "2",
     State.EXCLUDED: "2",
@@ -243,6 +245,7 @@ def _row(cells: Sequence[State], *, colour: bool) -> str:
 
 _MEANING = {
     State.CANARY: "canary",
+    State.LATE: "not heard of yet",
     State.RETURNED: "taken back",
     State.STABLE: "stable",
     State.EXCLUDED: "excluded",
