@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.bed.argocd import POLL_S
+
 Run = Mapping[str, Any]
 HEAD = """\
 # What was shown on real engines
@@ -18,7 +20,7 @@ Written by `python -m tests.e2e.summary` from the reports of {count} runs in a r
 do not edit. Each scenario commits with the real command line and the real reconciler, and asserts
 on what the API servers hold. Sites are namespaces of one real API server, each behind an address
 of its own that can be cut (`tests/e2e/bed/gate.py` says why, and what that leaves out); pods
-become ready through KWOK. Argo CD polls every 5 s here.
+become ready through KWOK. Argo CD polls every {poll} s here.
 
 Not shown by this: K3s, a gateway that routes, a network with its own faults, EKS, Flux, an
 Argo CD on each site.
@@ -39,7 +41,7 @@ def main(files: Sequence[str]) -> int:
 
 def page(runs: Sequence[Run]) -> Iterator[str]:
     """Write the page, line by line."""
-    yield HEAD.format(count=len(runs))
+    yield HEAD.format(count=len(runs), poll=POLL_S)
     yield from _table(("engine", "version"), runs[-1]["versions"].items())
     yield "\n## Scenarios\n"
     head = ("scenario", "test", "assertions", *(f"run {n}, s" for n in range(1, len(runs) + 1)))
