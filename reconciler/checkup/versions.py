@@ -11,7 +11,7 @@ TRIED: Mapping[str, tuple[str, ...]] = {
     "Kubernetes": ("1.36",),
     "Kustomize": ("5.8",),
     "MLflow": ("3.17",),
-    "Prometheus": ("2.42",),
+    "Prometheus": ("2.42", "3.14"),
 }
 # Argo CD: before that a sync that is retried never sees the revert (`retry.refresh`).
 # Git: before that a clone of SHA-256 objects and `--end-of-options` are not whole.
@@ -21,6 +21,10 @@ OLDEST: Mapping[str, tuple[int, int]] = {
     "Kubernetes": (1, 27),
     "Prometheus": (2, 39),
     "Python": (3, 11),
+}
+# Works, but with a flaw until then: prometheus/prometheus#13115.
+FLAWED: Mapping[str, tuple[tuple[int, int], str]] = {
+    "Prometheus": ((2, 49), "an answer may lack late samples while it compacts them"),
 }
 _VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})", re.ASCII)
 
@@ -48,6 +52,10 @@ def version(check: str, where: str, system: str, found: str) -> Iterator[Finding
     elif number < oldest:
         needed = ".".join(map(str, oldest))
         yield failed(check, where, f"{told} is too old", f"upgrade it to {needed} or newer")
+    elif system in FLAWED and number < FLAWED[system][0]:
+        until, flaw = FLAWED[system]
+        better = ".".join(map(str, until))
+        yield warned(check, where, f"{told}: {flaw}", f"upgrade it to {better} or newer")
     elif not tried or f"{number[0]}.{number[1]}" in tried:
         yield passed(check, where, told)
     else:
