@@ -54,7 +54,8 @@ bench-judge: $(READY)-dev ## Measure on simulated fleets what the judge is worth
 	@$(PY) tests/bench_judge $(ARGS)
 
 e2e: $(READY)-dev ## Test against real engines, where they are found; REQUIRE=argocd,... insists
-	$(PY) -m pytest tests/e2e -o enable_assertion_pass_hook=true --require=$(REQUIRE) $(ARGS)
+	$(PY) -m pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder \
+		-o enable_assertion_pass_hook=true --require=$(REQUIRE) $(ARGS)
 
 package: $(READY)-dev ## Build the wheel and the sdist, and check them
 	rm -rf dist build

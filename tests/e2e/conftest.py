@@ -1,13 +1,21 @@
 """The bed for all scenarios: started when first needed, with what is here, ended by itself.
 
+Scenarios wait most of the time, for ticks, polls and back-offs, so `make e2e` runs them in two
+processes with a bed each. The first process gathers what the others have seen.
+
 A scenario says what it is and what it needs: `@pytest.mark.scenario("a name", "argocd")`; the
 parts are those of `bed/engines.py`. A missing engine skips it and is named at the end; with
 `--require argocd,prometheus` it fails instead.
 """
 
+import json
+import resource
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +26,20 @@ from tests.e2e.bed.report import Report, Shown
 
 HERE = Path(__file__).parent
 LONGEST_S = 900
+LONGEST_FIRST = (
+    "test_scale",
+    "test_doctor",
+    "test_drift",
+    "test_rollout",
+    "test_cloud",
+    "test_away",
+    "test_refused",
+    "test_kill",
+    "test_disagree",
+)
+"""Modules in the order in which they are given to beds; the shorter ones come last."""
 REPORT = pytest.StashKey[Report]()
+STARTED = pytest.StashKey[float]()
 BUILT_ON = {"argocd": ("kubernetes", "argocd")}
 
 
@@ -27,9 +48,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--report", default="", help="file for what was shown, as JSON")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[STARTED] = time.monotonic()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(name, *parts): what is shown, and its engines")
     config.stash[REPORT] = Report()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Teller(config), "teller")
 
 
 def _parts(item: pytest.Item) -> tuple[str, ...]:
@@ -59,6 +86,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             report.shown.pop(item.nodeid)
             report.absent[scenario] = absent
             item.add_marker(pytest.mark.skip(reason=f"no {', '.join(absent)}"))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.path.stem
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -80,7 +113,9 @@ def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         yield made
     finally:
         if "place" in made.__dict__:
-            report.memory_mib = made.place.processes.memory()
+            own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            report.memory_mib = {**made.place.processes.memory(), "tests and gates": round(own, 1)}
+            report.beds = 1
         report.spent_s, report.factor = made.spent_s, made.patience.factor
         made.close()
         if not request.session.testsfailed:
@@ -150,19 +185,40 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         shown.seconds += told.duration
         if told.failed or (told.when == "call" and not shown.outcome):
             shown.outcome = told.outcome
-        if told.when == "call" or told.failed:
-            _tell(item, shown, told)
+        told.user_properties.append(("shown", f"{shown.seconds:.1f} s  {shown.scenario}"))
     if told.failed and isinstance(bed := getattr(item, "funcargs", {}).get("bed"), Bed):
         told.sections.append(("bed", f"logs: {bed.folder / 'logs'}"))
     return told
 
 
-def _tell(item: pytest.Item, shown: Shown, told: pytest.TestReport) -> None:
-    """Say at once how a scenario went: the whole run takes minutes, and may be cut short."""
-    out = item.config.get_terminal_writer()
-    out.line(f"\n{told.outcome} {shown.seconds:.1f} s  {shown.scenario}: {item.name}")
-    if told.failed:
-        out.line(told.longreprtext)
+class Teller:
+    """Says at once how a scenario went: the whole run takes minutes, and may be cut short."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        shown = dict(report.user_properties).get("shown")
+        if shown is None or not (report.when == "call" or report.failed):
+            return
+        out = self._config.get_terminal_writer()
+        out.line(f"\n{report.outcome} {shown}: {report.nodeid.rpartition('::')[2]}")
+        if report.failed:
+            out.line(report.longreprtext)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        told = getattr(node, "workeroutput", {}).get("report")
+        if told is not None:
+            self._config.stash[REPORT].take(json.loads(told))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what this process has seen to the one that gathers."""
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["report"] = json.dumps(asdict(config.stash[REPORT]))
 
 
 def pytest_terminal_summary(
@@ -174,6 +230,7 @@ def pytest_terminal_summary(
     if any(one.outcome for one in report.shown.values()):
         parts = [part for part in engines.PARTS if not engines.missing([part])]
         report.versions = engines.versions(parts)
+    report.seconds = round(time.monotonic() - config.stash[STARTED], 1)
     terminalreporter.section("what was shown")
     for line in report.lines():
         terminalreporter.write_line(line, yellow=line.startswith("not shown"))

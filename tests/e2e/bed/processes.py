@@ -20,7 +20,7 @@ from tests.e2e.bed.waiting import Patience
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_SET_PDEATHSIG = 1
 GRACE_S = 5.0
-GOGC = "250"  # processor time is scarcer than memory: Go collects its garbage less often
+GOGC = "100"  # as usual: with more, two beds side by side need more memory than they may
 
 
 def _die_with_parent() -> None:

@@ -24,16 +24,36 @@ class Report:
 
     Attributes:
         absent: Scenario to the engines that it lacks.
+        memory_mib: Peak by process, added up over the beds.
+        spent_s: Of the slowest bed.
         notes: What scenarios measured: name to value.
+        beds: How many worked side by side.
+        seconds: The whole run.
     """
 
     shown: dict[str, Shown] = field(default_factory=dict)
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    memory_mib: Mapping[str, float] = field(default_factory=dict)
-    spent_s: Mapping[str, float] = field(default_factory=dict)
+    memory_mib: dict[str, float] = field(default_factory=dict)
+    spent_s: dict[str, float] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     factor: float = 1.0
+    beds: int = 0
+    seconds: float = 0.0
+
+    def take(self, told: Mapping[str, Any]) -> None:
+        """Add what another process has seen with a bed of its own, see `asdict`."""
+        for key, one in told["shown"].items():
+            if one["outcome"]:
+                self.shown[key] = Shown(**one)
+        self.absent |= {name: tuple(gone) for name, gone in told["absent"].items()}
+        self.notes |= told["notes"]
+        self.factor = max(self.factor, told["factor"])
+        self.beds += told["beds"]
+        for name, mib in told["memory_mib"].items():
+            self.memory_mib[name] = round(self.memory_mib.get(name, 0.0) + mib, 1)
+        for name, spent in told["spent_s"].items():
+            self.spent_s[name] = max(self.spent_s.get(name, 0.0), spent)
 
     def lines(self) -> list[str]:
         """Say it for people."""
@@ -46,12 +66,13 @@ class Report:
         if self.memory_mib:
             told = ", ".join(f"{name} {mib:.0f}" for name, mib in self.memory_mib.items())
             total = sum(self.memory_mib.values())
-            found.append(f"peak memory in MiB: {told}; together {total:.0f}")
+            found.append(f"peak memory of {self.beds} beds in MiB: {told}; together {total:.0f}")
         if self.spent_s:
             told = ", ".join(f"{name} {spent:g}" for name, spent in self.spent_s.items())
             found.append(f"seconds to start: {told}; boot factor {self.factor:.2f}")
         if self.versions:
             found.append(", ".join(f"{name} {number}" for name, number in self.versions.items()))
+        found.append(f"the whole run: {self.seconds:.0f} s")
         return found + [
             f"not shown: {name} (no {_and(gone)})" for name, gone in self.absent.items()
         ]
