@@ -108,6 +108,7 @@ class ArgoCD:
                 *("--metrics-address", LOOPBACK, "--metrics-port", str(at["repo-metrics"])),
                 *redis,
                 *("--disable-tls", "--client-ca-path", ""),
+                *("--parallelismlimit", "4"),  # more of them at once only wait for each other
             ],
             "application-controller": [
                 *hub,
