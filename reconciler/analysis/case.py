@@ -93,7 +93,8 @@ class Case:
         bound = self._worse.log_bound
         if self._placebo:
             standing = self._placebo.worse(math.exp(-bound))
-            self._worse.put(standing.log_evidence(bound))
+            evidence = standing.log_evidence(bound)
+            self._worse.put(evidence if self._is_excess() else min(evidence, 0.0))
             beta = self._settings.beta
             found = self._placebo.harmless(beta)
             self._log_harmless = found.log_evidence(-math.log(beta))
@@ -104,6 +105,15 @@ class Case:
             proof = reasons.worse(self.ledger, self._worse.log, bound)
         if self._proof is None and self._worse.is_proof:
             self._proof = proof
+
+    def _is_excess(self) -> bool:
+        """Say whether more is bad than one standard error of counting explains.
+
+        Ranks know no size: where sites count almost alike, the rounding of a first count is
+        enough to put the real draw before all others.
+        """
+        expected = self.ledger.expected_bad
+        return self.ledger.bad - expected > math.sqrt(expected)
 
     def begin_step(self) -> None:
         """Mark a step boundary: "not worse than the margin" starts anew."""

@@ -134,6 +134,24 @@ def test_a_release_at_the_margin_does_not_become_healthy_on_20_sites() -> None:
     assert found.verdict is not Verdict.HEALTHY
 
 
+def test_a_rounding_that_only_the_canary_has_is_no_harm() -> None:
+    """All sites count alike, and only who starts anew rounds a first count up."""
+    names = [f"plant-{number:02d}" for number in range(44)]
+    arms: dict[str, tuple[Arm, str]] = {
+        name: ("canary" if number < 5 else "stable", "eu/cpu") for number, name in enumerate(names)
+    }
+    judge = Judge(Settings(min_sites=1))
+    judge.feed(AssignedLine("r1", None, arms))
+    for number in range(40):
+        canary = dict.fromkeys(names[:5], (10_000, 201 if number == 0 else 200))
+        stable = dict.fromkeys(names[5:], (10_000, 200))
+        line = TickLine("r1", "slow", START + timedelta(minutes=5 * number), canary, stable)
+        found = judge.feed(line)
+    assert found is not None
+    assert found.verdict is Verdict.HEALTHY, found.reasons
+    assert found.e_bad <= 1
+
+
 def test_a_step_begins_without_the_health_of_the_step_before() -> None:
     first, second = rollout(20, 4, bad=0, ticks=40), rollout(20, 8, bad=0, ticks=41)
     found = last([*first, second[0], second[-1]])
