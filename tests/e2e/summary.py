@@ -1,9 +1,11 @@
 """Write docs/engines.md from the reports of several runs.
 
-`python -m tests.e2e.summary RUN.json...`, each from `make e2e ARGS="--report RUN.json"`.
+`python -m tests.e2e.summary RUN.json... [--alone RUN.json]`, each from
+`make e2e ARGS="--report RUN.json"`; what ran alone, with words of its own, has its own table.
 Every number in the page comes from these files; nothing is written by hand but the words.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,19 +29,28 @@ Argo CD on each site.
 """
 
 
-def main(files: Sequence[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Print the page; 1 when a run was red or the runs are not of the same scenarios."""
-    runs = [json.loads(Path(file).read_text()) for file in files]
-    shown = [{key for key, one in run["shown"].items()} for run in runs]
-    bad = [key for run in runs for key, one in run["shown"].items() if one["outcome"] != "passed"]
-    if not runs or bad or any(one != shown[0] for one in shown):
+    parser = argparse.ArgumentParser(prog="python -m tests.e2e.summary", description=main.__doc__)
+    parser.add_argument("runs", nargs="+", type=_read, help="reports of whole runs in a row")
+    parser.add_argument("--alone", type=_read, action="append", default=[], help="of one scenario")
+    told = parser.parse_args(words)
+    shown = [set(run["shown"]) for run in told.runs]
+    every = (*told.runs, *told.alone)
+    bad = [key for run in every for key, one in run["shown"].items() if one["outcome"] != "passed"]
+    if bad or any(one != shown[0] for one in shown):
         print(f"not the same green runs: {bad or [len(one) for one in shown]}", file=sys.stderr)
         return 1
-    print("\n".join(page(runs)))
+    print("\n".join(page(told.runs, told.alone)))
     return 0
 
 
-def page(runs: Sequence[Run]) -> Iterator[str]:
+def _read(file: str) -> Run:
+    found: Run = json.loads(Path(file).read_text())
+    return found
+
+
+def page(runs: Sequence[Run], alone: Sequence[Run]) -> Iterator[str]:
     """Write the page, line by line."""
     yield HEAD.format(count=len(runs), poll=POLL_S)
     yield from _table(("engine", "version"), runs[-1]["versions"].items())
@@ -51,6 +62,10 @@ def page(runs: Sequence[Run]) -> Iterator[str]:
     yield from _table(head, _noted(runs))
     yield "\n## What it takes\n"
     yield from _table(head, _costs(runs))
+    for run in alone:
+        names = sorted({one["scenario"] for one in run["shown"].values()})
+        yield f"\n## Alone: {', '.join(names)}\n"
+        yield from _table(("what", "run"), [*_noted([run]), *_costs([run])])
     for name, gone in runs[-1]["absent"].items():
         yield f"\nNot shown: {name} (no {', '.join(gone)})."
 

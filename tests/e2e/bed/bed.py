@@ -32,6 +32,7 @@ SITE_NAMESPACE = "models"  # as environment.yaml says
 ROOT = "tidegate"
 SETTLED = "Synced Healthy Succeeded"
 _RELEASE = "tidegate.dev/release"
+_CALM_S = 2.0
 
 
 @dataclass
@@ -210,8 +211,11 @@ class Bed:
         kube, name = self.hub.kube, fleet.name
         kube.delete(location(ARGO, "Application", NAMESPACE, ROOT))
 
+        empty_since = time.monotonic()
+
         def is_gone() -> bool:
-            # A set that is being worked on while it goes may make an Application once more.
+            # A set that is being worked on while it goes goes on making Applications.
+            nonlocal empty_since
             found = [
                 (kind, each)
                 for kind in ("ApplicationSet", "Application", "AppProject")
@@ -220,7 +224,8 @@ class Bed:
             ]
             for kind, each in found:
                 kube.delete(location(ARGO, kind, NAMESPACE, each))
-            return not found
+                empty_since = time.monotonic()
+            return time.monotonic() - empty_since > self.patience(_CALM_S)
 
         self.patience.until(is_gone, 60, f"Argo CD has forgotten {name}")
         self.argocd.forget(name)
