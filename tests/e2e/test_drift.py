@@ -75,10 +75,9 @@ def test_edits_on_sites_are_healed_and_are_no_release(
     calm = [site for site in fleet.sites if site not in moved]
     with steps.reconciling(bed, fleet) as reconciler:
         bed.settle(fleet, 60)
-        known = steps.seconds(
-            lambda: judged(fleet)["sites"].get("canaryServing") == len(moved), bed, 60, "all serve"
+        bed.patience.until(
+            lambda: judged(fleet)["sites"].get("canaryServing") == len(moved), 60, "all serve"
         )
-        assert known < bed.patience(60)
         status, head = judged(fleet), fleet.head()
         # On stable sites as if it were the new release, on canary sites as if it were the old.
         sites = dict(zip((*calm[:2], *moved[:2]), edits(""), strict=True))
