@@ -13,7 +13,8 @@ from typing import Any
 
 from tests.e2e.bed.argocd import NAMESPACE
 from tests.e2e.bed.bed import Bed
-from tests.e2e.bed.fleet import Fleet, NewFleet, Ran
+from tests.e2e.bed.command import Ran
+from tests.e2e.bed.fleet import Fleet, NewFleet
 from tests.e2e.bed.kube import ARGO
 from tidegate.demo.registry import MODEL
 

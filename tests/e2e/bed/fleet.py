@@ -2,16 +2,16 @@
 
 import csv
 import io
-import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
+from tests.e2e.bed import command
+from tests.e2e.bed.command import Ran
 from tests.e2e.bed.nodes import IMAGE
 from tidegate.demo import registry
 from tidegate.demo.registry import MODEL
@@ -19,16 +19,6 @@ from tidegate.demo.registry import MODEL
 REGIONS = ("eu-central", "us-east")
 HARDWARE = ("cpu", "gpu", "cpu", "jetson-arm64", "cpu")
 CLOUD = "cloud-eks"
-TIMEOUT_S = 300
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What one command said."""
-
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(frozen=True)
@@ -123,21 +113,12 @@ class Fleet:
         Raises:
             AssertionError: It ended with another code.
         """
-        argv = [sys.executable, "-c", _MAIN, *words]
-        told = subprocess.run(
-            argv,
-            cwd=self.folder,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
+        told = command.run(words, self.folder, {**os.environ, **env})
         self.commands.append(words)
-        assert code is None or told.returncode == code, (
-            f"tidegate {' '.join(words)}: {told.returncode}\n{told.stdout}{told.stderr}"
+        assert code is None or told.code == code, (
+            f"tidegate {' '.join(words)}: {told.code}\n{told.out}{told.err}"
         )
-        return Ran(told.returncode, told.stdout, told.stderr)
+        return told
 
     def do(self, *words: str, code: int | None = 0) -> Ran:
         """Run a verb on the remote, without a checkout; its commit is pushed."""
@@ -145,20 +126,10 @@ class Fleet:
         return self.run(*words, *place, code=code)
 
     def baseline(self) -> None:
-        """Give every model its version 1, one command after the other, in one process."""
-        place = ("--repo", self.remote, "--state-dir", str(self.folder / "state"))
-        words = ("--env", self.name, "--baseline", "--reason", "a scenario", *place)
-        lines = [["promote", f"{model}/1", *words] for model in self.models]
-        argv = [sys.executable, "-c", _MANY, json.dumps(lines)]
-        told = subprocess.run(
-            argv,
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S + 30 * len(lines),
-            check=False,
-        )
-        assert told.returncode == 0, told.stdout + told.stderr
+        """Give every model its version 1, one command after the other."""
+        words = ("--env", self.name, "--baseline", "--reason", "a scenario")
+        for model in self.models:
+            self.do("promote", f"{model}/1", *words)
 
     def promote(self, number: int, *words: str, reason: str = "a scenario") -> str:
         """Promote a version and give the id of its release."""
@@ -228,18 +199,6 @@ class Fleet:
 
 NewFleet = Callable[..., Fleet]
 """What the fixture `new_fleet` is: `Bed.fleet`, and the fleet goes after the test."""
-_MANY = """
-import json, sys
-from tidegate.cli import main
-for line in json.loads(sys.argv[1]):
-    sys.argv = ["tidegate", *line]
-    try:
-        main()
-    except SystemExit as end:
-        if end.code:
-            raise
-"""
-_MAIN = "import sys; from tidegate.cli import main; sys.argv[0] = 'tidegate'; main()"
 
 
 def make(
