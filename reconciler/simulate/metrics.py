@@ -61,6 +61,7 @@ class Metrics:
         """Start with empty memories."""
         self._written: dict[tuple[int, str], tuple[Point, ...]] = {}
         self._taken: dict[tuple[str, int, str], bool] = {}
+        self._sources: dict[tuple[int, str, str, str, float], _Source] = {}
         self._zero = self.scenario.promoted.timestamp()
 
     def answer(self, form: Mapping[str, str]) -> Reply:
@@ -125,27 +126,30 @@ class Metrics:
         relabelled = any(fault.kind is Kind.RELABEL for fault in self.scenario.faults)
         if not relabelled and not self._is_taken(query, number, one, process.release):
             return
-        faults = {
-            kind: tuple(self.fleet.faults(kind, site, process.release, one.metric)) for kind in Kind
-        }
-        source = _Source(self, number, one, site, process, faults)
+        source = self._source(number, one, site, process)
         by_release: dict[str, list[tuple[int, str]]] = {}
         for at in seen:
-            pair = source.point(at)
-            if pair is not None:
-                by_release.setdefault(self._release(process, faults, at), []).append(pair)
+            shown = source.shown(at)
+            if shown is not None:
+                by_release.setdefault(shown[0], []).append(shown[1])
         for release, values in by_release.items():
             if not self._is_taken(query, number, one, release):
                 continue
             labels = {"__name__": one.metric, **LABELS, "site": site, "release": release}
             line = {"metric": {**labels, **one.labels}, "values": values}
             yield line
-            twice = (fault for fault in faults[Kind.TWICE] if self.holds(fault, values[-1][0]))
-            yield from (line for _ in twice)
+            twice = source.faults[Kind.TWICE]
+            yield from (line for fault in twice if self.holds(fault, values[-1][0]))
 
-    def _release(self, process: Process, faults: Mapping[Kind, tuple[Fault, ...]], at: int) -> str:
-        names = (self.release(one.text) for one in faults[Kind.RELABEL] if self.holds(one, at))
-        return next(names, process.release)
+    def _source(self, number: int, one: Exported, site: str, process: Process) -> "_Source":
+        key = (number, self.fleet.canary, site, process.release, process.begun)
+        if key not in self._sources:
+            faults = {
+                kind: tuple(self.fleet.faults(kind, site, process.release, one.metric))
+                for kind in Kind
+            }
+            self._sources[key] = _Source(self, number, one, site, process, faults)
+        return self._sources[key]
 
     def release(self, text: str) -> str:
         """Name a release by its arm; other text stays."""
@@ -180,8 +184,30 @@ class _Source:
     process: Process
     faults: Mapping[Kind, tuple[Fault, ...]]
 
-    def point(self, at: int) -> tuple[int, str] | None:
-        """Give the point that is shown at a time, or None."""
+    def __post_init__(self) -> None:
+        """Remember nothing yet."""
+        self._shown: dict[int, tuple[str, tuple[int, str]] | None] = {}
+
+    def shown(self, at: int) -> tuple[str, tuple[int, str]] | None:
+        """Give the release and the point that are shown at a time, or None.
+
+        Only what comes late depends on when one asks; all else is remembered.
+        """
+        if self.faults[Kind.LATE]:
+            return self._made(at)
+        if at not in self._shown:
+            self._shown[at] = self._made(at)
+        return self._shown[at]
+
+    def _made(self, at: int) -> tuple[str, tuple[int, str]] | None:
+        pair = self._point(at)
+        if pair is None:
+            return None
+        relabelled = (one.text for one in self.faults[Kind.RELABEL] if self.api.holds(one, at))
+        name = next(relabelled, None)
+        return (self.process.release if name is None else self.api.release(name)), pair
+
+    def _point(self, at: int) -> tuple[int, str] | None:
         api, faults = self.api, self.faults
         if any(api.holds(one, at) for one in faults[Kind.ABSENT]):
             return None
