@@ -45,7 +45,7 @@ BUILT_ON = {"argocd": ("kubernetes", "argocd")}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require", default="", help="parts of the bed that must be there")
-    parser.addoption("--applications", type=int, default=100, help="of the scenario with many")
+    parser.addoption("--applications", type=int, default=50, help="of the scenario with many")
     parser.addoption("--report", default="", help="file for what was shown, as JSON")
 
 
