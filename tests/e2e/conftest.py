@@ -33,8 +33,9 @@ LONGEST_FIRST = (
     "test_rollout",
     "test_cloud",
     "test_away",
-    "test_refused",
+    "test_promotion",
     "test_kill",
+    "test_refused",
     "test_disagree",
 )
 """Modules in the order in which they are given to beds; the shorter ones come last."""

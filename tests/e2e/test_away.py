@@ -86,7 +86,7 @@ def test_who_is_away_is_no_failure_and_follows_later(
     argocd_bed: Bed, new_fleet: NewFleet, note: Note
 ) -> None:
     bed = argocd_bed
-    within_s = int(bed.patience(20))
+    within_s = int(bed.patience(10))
     settings = {
         "steps: [5, 10, 25, 50, 100]": "steps: [25, 75, 100]",
         "adoptWithin: 1h ": f"adoptWithin: {within_s}s ",
