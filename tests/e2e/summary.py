@@ -1,6 +1,6 @@
 """Write docs/engines.md from the reports of several runs.
 
-`python -m tests.e2e.summary RUN.json... [--alone RUN.json]`, each from
+`python -m tests.e2e.summary RUN.json... [--alone RUN.json] [--remark TEXT]`, each from
 `make e2e ARGS="--report RUN.json"`; what ran alone, with words of its own, has its own table.
 Every number in the page comes from these files; nothing is written by hand but the words.
 """
@@ -34,6 +34,7 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.e2e.summary", description=main.__doc__)
     parser.add_argument("runs", nargs="+", type=_read, help="reports of whole runs in a row")
     parser.add_argument("--alone", type=_read, action="append", default=[], help="of one scenario")
+    parser.add_argument("--remark", default="", help="what the figures do not say")
     told = parser.parse_args(words)
     shown = [set(run["shown"]) for run in told.runs]
     every = (*told.runs, *told.alone)
@@ -41,7 +42,7 @@ def main(words: Sequence[str]) -> int:
     if bad or any(one != shown[0] for one in shown):
         print(f"not the same green runs: {bad or [len(one) for one in shown]}", file=sys.stderr)
         return 1
-    print("\n".join(page(told.runs, told.alone)))
+    print("\n".join(page(told.runs, told.alone, told.remark)))
     return 0
 
 
@@ -50,9 +51,11 @@ def _read(file: str) -> Run:
     return found
 
 
-def page(runs: Sequence[Run], alone: Sequence[Run]) -> Iterator[str]:
+def page(runs: Sequence[Run], alone: Sequence[Run], remark: str) -> Iterator[str]:
     """Write the page, line by line."""
     yield HEAD.format(count=len(runs), poll=POLL_S)
+    if remark:
+        yield f"{remark}\n"
     yield from _table(("engine", "version"), runs[-1]["versions"].items())
     yield "\n## Scenarios\n"
     head = ("scenario", "test", "assertions", *(f"run {n}, s" for n in range(1, len(runs) + 1)))
