@@ -13,6 +13,10 @@ The environment says what the options do not:
                              without it nobody looks at Argo CD
     TIDEGATE_ARGOCD_NAMESPACE  where Argo CD lives; argocd
     TIDEGATE_LEASE           NAMESPACE/NAME of a Lease, so that of several reconcilers one works
+    TIDEGATE_FORGE_TOKEN     for the forge that tidegate.yaml names: rollouts are told of in their
+                             pull requests; for an App of GitHub TIDEGATE_FORGE_APP and
+                             TIDEGATE_FORGE_APP_KEY, a file
+    TIDEGATE_FORGE_URL       the forge that the token is for, if it is not the public one
 
 Git finds its credentials as it always does (HOME, GIT_CONFIG_GLOBAL, GIT_ASKPASS, GIT_SSH_COMMAND).
 Standard output is the log, one JSON object a line. With --once it makes one pass and ends: 0 all
@@ -29,6 +33,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from generator.errors import InputError, TidegateError
+from generator.forge import Secrets
 from generator.gitrepo.bare import Bare
 from reconciler.cluster import Hub
 from reconciler.exporter import Exporter, serve
@@ -69,7 +74,9 @@ def _wire(repo: str) -> Loop:
     allowed = _allowed()
     origins = Origins(allowed, loopback=repo.startswith(("file://", "/")))
     secrets = [token for token in allowed.values() if token]
-    loop = Loop(remote, origins.connect, _every(), _log, secrets=secrets)
+    forge = _forge()
+    loop = Loop(remote, origins.connect, _every(), _log, secrets=[*secrets, forge.token])
+    loop.teller = remote.post(forge)
     kubeconfig = os.environ.get("TIDEGATE_KUBECONFIG", "")
     place = os.environ.get("TIDEGATE_LEASE", "")
     if kubeconfig:
@@ -79,6 +86,14 @@ def _wire(repo: str) -> Loop:
     elif place:
         raise InputError("TIDEGATE_LEASE needs a cluster", hint="set TIDEGATE_KUBECONFIG, too")
     return loop
+
+
+def _forge() -> Secrets:
+    words = (
+        os.environ.get(f"TIDEGATE_FORGE_{name}", "") for name in ("URL", "TOKEN", "APP", "APP_KEY")
+    )
+    url, token, client, file = words
+    return Secrets(url, token.strip(), client, _token(file) if file else "")
 
 
 def _every() -> float:

@@ -22,20 +22,20 @@ from generator.changes import Committed, Refused, Stale
 from generator.errors import ExitCode, InputError, RemoteError, TidegateError
 from generator.repository import Repository
 from reconciler.applied import Agreement
+from reconciler.asking import asking
 from reconciler.following import View
 from reconciler.guard import Guard, Remote, Stopped
 from reconciler.journal import entry
-from reconciler.measure import MetricsUnavailable
-from reconciler.outlook import Memory, Query
+from reconciler.outlook import Memory
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
-from reconciler.ports import Connect, Follower, Sleep, Turns, Watch
+from reconciler.ports import Connect, Follower, Sleep, Teller, Turns, Watch
 from reconciler.telemetry import say_decision as name_decision
 from reconciler.tick import Pass, run
 
 TRIES = 5
 GLANCE_S = 1.0
-SETTLE_S = 30.0
-"""So long one pass alone (`--once`) helps Argo CD along after its commit."""
+SETTLE_S = TELL_S = 30.0
+"""So long one pass alone (`--once`) helps Argo CD along after its commit, and then tells of it."""
 LONGEST_JITTER_S = 1.0
 
 
@@ -151,7 +151,7 @@ def _line(
     environment, model = line
     passed = Pass(environment, model)
     for _ in range(TRIES):
-        query, closed = _query(repository, environment, connect)
+        query, closed = asking(repository, environment, connect)
         seen = follower.line(repository, environment, model, now) if follower else {}
         passed = run(repository, environment, model, query, now, memory, seen)
         if passed.change is None:
@@ -165,29 +165,6 @@ def _line(
                 sleep(random.uniform(0, LONGEST_JITTER_S))  # noqa: S311 (jitter, not a secret)
                 repository = remote.repository()
     return Done(passed, trouble="somebody else was faster every time", lost=True)
-
-
-def _query(repository: Repository, environment: str, connect: Connect) -> tuple[Query, list[str]]:
-    """Open the metrics lazily, so that a wrong address holds only what needs it.
-
-    A person's bump is followed without metrics: it may be the one that takes a model back.
-
-    Returns:
-        The query, and a list that will hold why the metrics must not be opened.
-    """
-    opened: list[Query] = []
-    closed: list[str] = []
-
-    def ask(*words: object) -> object:
-        try:
-            if not opened:
-                opened.append(connect(repository.environment(environment).prometheus))
-        except InputError as error:
-            closed.append(str(error).replace("\n", " | "))
-            raise MetricsUnavailable("Prometheus", closed[0]) from None
-        return opened[0](*words)  # type: ignore[arg-type]  # passed through as it came
-
-    return ask, closed  # type: ignore[return-value]  # the same signature
 
 
 def settle(follower: Follower, wait: Sleep, most_s: float, say: Callable[[View], object]) -> None:
@@ -230,6 +207,7 @@ class Loop:
         follower: Watches Argo CD; None where nobody does.
         lease: Says who of several works; None where each does.
         secrets: What must never reach the log.
+        teller: Tells people where they look; None where nobody does.
     """
 
     remote: Remote
@@ -242,6 +220,7 @@ class Loop:
     follower: Follower | None = None
     lease: Turns | None = None
     secrets: Sequence[str] = ()
+    teller: Teller | None = None
     _guard: Guard = field(init=False)
     _began: float = field(default_factory=time.monotonic, init=False)
     _code: int = field(default=ExitCode.DONE, init=False)
@@ -266,6 +245,7 @@ class Loop:
                 code = self._turn() if self._is_mine() else ExitCode.DONE
                 if once:
                     self._settle(SETTLE_S)
+                    self._warn(self.teller.finish(TELL_S) if self.teller else ())
                     # The next one has another name, and would wait for this one to run out.
                     self._let_go()
                     return code
@@ -358,11 +338,18 @@ class Loop:
                 self._say_view(self.follower.view)
                 self._say_disagreements(done, self.follower.view)
             self._observe(done)
+            if self.teller and self._guard.newest:
+                view = self.follower.view if self.follower else None
+                self._warn(self.teller.tell(self._guard.newest, done, now, view))
         except Exception as error:  # noqa: BLE001 (the next pass may go well again)
             if self.watch:
                 with suppress(Exception):  # what watches must never keep a revert back
                     self.watch.failed(error, time.monotonic() - self._began)
             yield self._failed(error, now)
+
+    def _warn(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            self.log(self._entry(datetime.now(UTC), "warning", text=text))
 
     def _observe(self, done: Sequence[Done]) -> None:
         if self.watch and self._guard.newest:

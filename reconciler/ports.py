@@ -61,6 +61,18 @@ class Follower(Protocol):
         """Say whether looking again soon is worth it."""
 
 
+class Teller(Protocol):
+    """Whoever tells people of rollouts; never makes the loop wait, never raises."""
+
+    def tell(
+        self, repository: Repository, done: Sequence[Outcome], now: datetime, view: View | None
+    ) -> tuple[str, ...]:
+        """Take in a pass; give what a person should know of the telling itself."""
+
+    def finish(self, most_s: float) -> tuple[str, ...]:
+        """Wait for what is under way, for so long at most."""
+
+
 class Turns(Protocol):
     """Says who of several reconcilers works."""
 

@@ -7,21 +7,27 @@ import secrets
 import socket
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from generator import layout
 from generator.changes import ChangeSet, Outcome
 from generator.errors import InputError
+from generator.forge import Secrets
+from generator.forge import connect as connect_forge
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.commit import Person
+from generator.gitrepo.offering import offer
 from generator.http import Http, Limits
+from generator.model.forge import ForgePlace
 from generator.model.names import check_name
+from generator.model.pull import Forge
 from generator.repository import Repository
 from reconciler.cluster import Api, Lease
 from reconciler.cluster import connect as connect_cluster
 from reconciler.outlook import Query
+from reconciler.post import Post
 from reconciler.prometheus import Prometheus
 
 MOST_PARSED = 10_000
@@ -51,6 +57,20 @@ class BareRemote:
     def land(self, change: ChangeSet, now: datetime) -> Outcome:
         """Push one commit as a fast-forward and read the branch back."""
         return self.bare.land(change, self.person, now)
+
+    def offer(self, change: ChangeSet, now: datetime, branch: str) -> tuple[str, bool]:
+        """Push one commit to a branch of its own; give its head, and whether it is the change."""
+        offered = offer(self.bare, change, self.person, now, branch)
+        return offered.head, offered.is_ours
+
+    def post(self, secrets: Secrets) -> Post:
+        """Tell of rollouts on the forge that Git names, as far as it is the one of a token."""
+
+        def open_forge(place: ForgePlace) -> Forge:
+            clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 (for tokens that end)
+            return connect_forge(place, secrets, clock)
+
+        return Post(open_forge, self.offer, lambda: self.bare.branch)
 
 
 @dataclass

@@ -33,6 +33,12 @@ class Door:
         found = (one for one in self.wire.opened() if one.branch.startswith(prefix))
         return tuple(sorted(found, key=lambda one: one.number))
 
+    def past(self, branch: str, base: str) -> tuple[PullRequest, ...]:
+        """List those of one branch into another that have ended, the newest first."""
+        found = {one.number: one for one in self.wire.past(branch, base)}
+        ended = (one for one in found.values() if one.state is not State.OPEN)
+        return tuple(sorted(ended, key=lambda one: -one.number))
+
     def read(self, number: int) -> PullRequest:
         """Read one pull request as it is now."""
         return self.wire.read(number)

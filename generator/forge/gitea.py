@@ -1,7 +1,9 @@
 """The dialect of Gitea and Forgejo."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import quote
 
 from generator.forge.session import Data, Session
 from generator.forge.wire import Done, Merging, Moved, Not, NotYet
@@ -9,6 +11,7 @@ from generator.model.pull import Opinion, PullRequest
 
 NEEDS = "write issues and the repository (write:issue, write:repository), and read:user"
 COLOUR = "#0e7490"
+MOST_PAST = 200
 # Words of a refusal that passes: mergeability is computed in the background, or a push raced.
 _PASSING = ("try again later", "merge push out of date")
 
@@ -35,6 +38,21 @@ class Gitea:
     def narrow(self, project: str, branch: str, base: str) -> Mapping[str, str]:  # noqa: ARG002 (the port's words)
         """Ask for all of them: Gitea cannot look for a branch."""
         return {}
+
+    def past(self, session: Session, project: str, branch: str, base: str) -> Iterator[Data]:
+        """List what came from one branch: the oldest by its name, others if it is asked for more.
+
+        A branch that is gone stands in `label` only, and no list can be narrowed to it.
+        """
+        path = f"/repos/{project}/pulls"
+        name = f"{path}/{quote(base, safe='')}/{quote(branch)}"
+        reply = session.ask("GET", name, f"the pull request of {branch}", takes=(404,))
+        if reply.is_ok:
+            yield session.document(reply)
+            query = {"state": "closed", "sort": "recentupdate", "base_branch": base}
+            for data in islice(session.pages(path, query, self.size), MOST_PAST):
+                if session.reading(lambda one: str(one["head"]["label"]) == branch, data):
+                    yield data
 
     def labels(self, session: Session, project: str, labels: tuple[str, ...]) -> None:
         """Make the labels that are not there: Gitea leaves unknown ones out without a word."""

@@ -1,6 +1,6 @@
 """GitHub's dialect (REST, version 2022-11-28), also that of GitHub Enterprise Server."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from generator.forge.session import Data, Session
@@ -33,6 +33,11 @@ class GitHub:
     def narrow(self, project: str, branch: str, base: str) -> Mapping[str, str]:
         """Ask for the pull requests of one branch."""
         return {"head": f"{project.partition('/')[0]}:{branch}", "base": base}
+
+    def past(self, session: Session, project: str, branch: str, base: str) -> Iterator[Data]:
+        """List all that ever came from one branch."""
+        query = {"state": "all", **self.narrow(project, branch, base)}
+        return session.pages(f"/repos/{project}/pulls", query, self.size)
 
     def labels(self, session: Session, project: str, labels: tuple[str, ...]) -> None:
         """Make nothing: GitHub makes the labels that it does not know."""

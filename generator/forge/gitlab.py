@@ -70,6 +70,10 @@ class GitLab:
         """List those of one branch into another; there is at most one."""
         return self._pulls({"source_branch": branch, "target_branch": base})
 
+    def past(self, branch: str, base: str) -> Iterator[PullRequest]:
+        """List those of one branch into another, whatever became of them."""
+        return self._pulls({"state": "all", "source_branch": branch, "target_branch": base})
+
     def read(self, number: int) -> PullRequest:
         """Read one."""
         return self.session.reading(_pull, self._raw(number))

@@ -41,6 +41,9 @@ class Dialect(Protocol):
     def narrow(self, project: str, branch: str, base: str) -> Mapping[str, str]:
         """Ask for the pull requests of one branch, as far as the forge can."""
 
+    def past(self, session: Session, project: str, branch: str, base: str) -> Iterator[Data]:
+        """List all that ever came from one branch."""
+
     def labels(self, session: Session, project: str, labels: tuple[str, ...]) -> None:
         """Make the labels that are not there, where the forge does not."""
 
@@ -96,6 +99,12 @@ class Hub:
         """List those of one branch into another; there is at most one."""
         query = self.dialect.narrow(self.project, branch, base)
         return self._pulls({"state": "open", **query})
+
+    def past(self, branch: str, base: str) -> Iterator[PullRequest]:
+        """List those of one branch into another, whatever became of them."""
+        for data in self.dialect.past(self.session, self.project, branch, base):
+            if self.session.reading(self._is_own, data):
+                yield self.session.reading(self.pull, data)
 
     def read(self, number: int) -> PullRequest:
         """Read one."""

@@ -61,6 +61,9 @@ class Wire(Protocol):
     def find(self, branch: str, base: str) -> Iterator[PullRequest]:
         """List those of one branch into another; there is at most one."""
 
+    def past(self, branch: str, base: str) -> Iterator[PullRequest]:
+        """List those of one branch into another, also when they or the branch are gone."""
+
     def read(self, number: int) -> PullRequest:
         """Read one."""
 

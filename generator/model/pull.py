@@ -125,6 +125,12 @@ class Forge(Protocol):
     def open_under(self, prefix: str) -> tuple[PullRequest, ...]:
         """List the open pull requests whose branch begins so, oldest first."""
 
+    def past(self, branch: str, base: str) -> tuple[PullRequest, ...]:
+        """List those of one branch into another that have ended, the newest first.
+
+        The branch may be gone by now. Where there are many, the oldest are left out.
+        """
+
     def read(self, number: int) -> PullRequest:
         """Read one pull request as it is now."""
 

@@ -21,19 +21,25 @@ def marker(rollout: str) -> str:
     return f"rollout/{rollout}"
 
 
-def comment(rollout: Rollout, entries: Sequence[Entry], n: int) -> str:
+def last_marker(rollout: str) -> str:
+    """Name the comment with the last words of a rollout."""
+    return f"{marker(rollout)}/end"
+
+
+def comment(rollout: Rollout, entries: Sequence[Entry], n: int, waits: str = "") -> str:
     """Write the comment that is kept up to date, step after step.
 
     Args:
         rollout: As it stands.
         entries: Its evidence, oldest first.
         n: Sites of its cohort; 0 where percentages are of traffic.
+        waits: What it waits for, in words; "" where that is not known, or nothing.
     """
     moves = [one for one in entries if one.get("decision") in MOVES]
-    parts = [f"**{_headline(rollout, n)}**"]
+    parts = [f"**{_headline(rollout, n)}**", code(waits, 500) if waits else ""]
     if rollout.is_climbing:
         parts.append(fenced(staircase(rollout, n).replace("<- here first", "<- here")))
-    parts += [_steps(moves), _numbers(moves)]
+    parts += [_steps(moves), numbers(moves[-1].get("objectives", ()) if moves else ())]
     if rollout.is_climbing:
         undo = f"tidegate revert {rollout.model} --env {rollout.environment} --reason ..."
         parts.append(f"Undo: {code(undo)}")
@@ -72,8 +78,8 @@ def _steps(moves: Sequence[Entry]) -> str:
     return table(("when", "decision", "percent", "verdict", "why"), rows)
 
 
-def _numbers(moves: Sequence[Entry]) -> str:
-    objectives = moves[-1].get("objectives", ()) if moves else ()
+def numbers(objectives: Sequence[Entry]) -> str:
+    """Write what a decision stood on, an objective a line, as evidence holds it."""
     rows = [
         (
             code(str(one.get("objective", ""))),
@@ -101,7 +107,13 @@ def _number(value: object) -> str:
 
 
 def final(
-    rollout: Rollout, entries: Sequence[Entry], n: int, away: Sequence[str], ended: datetime
+    rollout: Rollout,
+    entries: Sequence[Entry],
+    n: int,
+    away: Sequence[str] | None,
+    ended: datetime,
+    *,
+    by: str = "",
 ) -> str:
     """Write the last words: what became of it, how long it took, who has not got it.
 
@@ -109,25 +121,46 @@ def final(
         rollout: As it ended.
         entries: Its evidence, oldest first.
         n: Sites of its cohort; 0 where percentages are of traffic.
-        away: Sites known not to serve what Git says.
+        away: Sites known not to hold what Git says; None where nobody watches them.
         ended: When it ended, UTC.
+        by: Release that superseded it, or "".
     """
     moves = [one for one in entries if one.get("decision") in MOVES]
-    parts = [f"**{_headline(rollout, n)}**"]
+    parts = [f"**{_headline(rollout, n)}**", f"Superseded by {code(by)}." if by else ""]
     if entries:
         span = ended - read_time(entries[0]["at"])
         last = moves[-1].get("objectives", ()) if moves else ()
         events = max((_events(one) for one in last), default=0)
         seen = f" and {events:,} counted predictions" if events else ""
         parts.append(f"Took {say_span(span)}, {_plural(len(moves), 'decision')}{seen}.")
-    parts.append(_steps(moves))
+    parts += [_steps(moves), _served(moves), _away(rollout, away)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _served(moves: Sequence[Entry]) -> str:
+    counts = moves[-1].get("adoption") if moves else None
+    if not isinstance(counts, Mapping):
+        return ""
+    serving, reachable, canary = (
+        _count(counts.get(key)) for key in ("serving", "reachable", "canary")
+    )
+    return (
+        f"When that was decided, {serving} of {reachable} reachable canary sites served it "
+        f"({canary} in all)."
+    )
+
+
+def _away(rollout: Rollout, away: Sequence[str] | None) -> str:
     if away:
         shown = ", ".join(code(site) for site in sorted(away)[:MOST_SITES])
         more = f" and {len(away) - MOST_SITES:,} more" if len(away) > MOST_SITES else ""
-        parts.append(f"Not there yet, {_plural(len(away), 'site')}: {shown}{more}")
-    elif rollout.phase is Phase.COMPLETED:
-        parts.append("No site is known to lag behind.")
-    return "\n\n".join(parts)
+        return f"Not there yet, {_plural(len(away), 'site')}: {shown}{more}"
+    if rollout.phase is not Phase.COMPLETED:
+        return ""
+    if away is None:
+        ask = f"tidegate status {rollout.model} --env {rollout.environment}"
+        return f"Nobody watches the sites from here; who lags behind: {code(ask)}"
+    return "No site is known to lag behind."
 
 
 def _events(objective: Mapping[str, Any]) -> int:

@@ -25,8 +25,16 @@ class Gitea(HubForge):
         more = [
             ("GET", f"{self.repo}/labels", self.may("read", self.list_labels)),
             ("POST", f"{self.repo}/labels", self.may("write", self.make_label)),
+            ("GET", f"{self.repo}/pulls/([^/]+)/(.+)", self.may("read", self.by_branches)),
         ]
         return [*super().routes(), *more]
+
+    def by_branches(self, request: Request) -> Answer:
+        """Give the oldest one of these branches, whatever became of it and of the branch."""
+        for pull in self.project.pulls:
+            if (pull.base, pull.branch) == request.found and not pull.fork:
+                return Answer(200, self.show(pull))
+        return self.problem(404, "The target couldn't be found.")
 
     def list_labels(self, request: Request) -> Answer:
         named = [{"id": n, "name": one} for n, one in enumerate(self.project.labels, 1)]
@@ -67,7 +75,11 @@ class Gitea(HubForge):
         return Answer(200)
 
     def show(self, pull: Pull) -> dict[str, Any]:
-        return {**super().show(pull), "body": pull.body, "mergeable": True}
+        shown = super().show(pull)
+        head = {**shown["head"], "label": pull.branch}
+        if self.project.branches.head(pull.branch) is None:
+            head["ref"] = f"refs/pull/{pull.number}/head"
+        return {**shown, "head": head, "body": pull.body, "mergeable": True}
 
     def light(self, mark: Mark) -> dict[str, Any]:
         # The field has another name than in a request, and than on GitHub.

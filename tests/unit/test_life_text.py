@@ -12,6 +12,7 @@ from generator.model.percent import ZERO, Percent
 from generator.model.rollout import Phase, Rollout
 from generator.telling.life import comment, final, marker
 from generator.telling.markdown import marked
+from generator.telling.stepping import proposal, steps_of
 from tests.unit.test_markdown import HOSTILE, spans
 
 CLIMBING = Rollout(
@@ -125,3 +126,39 @@ def test_hostile_words_in_evidence_are_only_words(text: str) -> None:
 
 def test_a_rollout_has_one_marker() -> None:
     assert marked(marker(CLIMBING.id), "x").startswith("<!-- tidegate:comment rollout/edge-k3s-")
+
+
+def test_the_last_words_say_who_superseded_it_and_who_served_it() -> None:
+    back = replace(CLIMBING, canary="", percent=ZERO, phase=Phase.REVERTED)
+    counts = {"canary": 50, "serving": 41, "reachable": 48}
+    entries = [HISTORY, {**move("advance", "5", "10"), "adoption": counts}]
+    said = final(back, entries, 500, (), ENDED, by="v14-11112222")
+    assert "\n\nSuperseded by `v14-11112222`.\n\n" in said
+    assert said.endswith(
+        "When that was decided, 41 of 48 reachable canary sites served it (50 in all)."
+    )
+
+
+def test_where_nobody_watches_it_says_whom_to_ask() -> None:
+    done = replace(CLIMBING, canary="", stable=CLIMBING.canary, phase=Phase.COMPLETED)
+    said = final(done, [], 500, None, ENDED)
+    assert said.endswith("who lags behind: `tidegate status defect-detector --env edge-k3s`")
+
+
+def test_what_it_waits_for_is_only_words() -> None:
+    said = comment(CLIMBING, [], 500, "holds, metrics: `@all` <b>")
+    assert "\n\n``holds, metrics: `@all` <b>``\n\n" in said
+
+
+def test_a_step_has_a_branch_and_a_text_of_its_own() -> None:
+    to = Percent.of(25)
+    said = proposal(
+        CLIMBING, to, "10% -> 25%", "main", 500, move("advance", "5", "10")["objectives"]
+    )
+    assert said.branch == "step/edge-k3s/defect-detector/v13-3f9a1c2b-1/25"
+    assert said.branch.startswith(steps_of("edge-k3s", "defect-detector"))
+    assert (said.base, said.title) == ("main", "10% -> 25%")
+    assert said.labels == ("tidegate/step", "rollout/defect-detector")
+    assert "The evidence allows 25% of `edge-k3s-defect-detector-v13-3f9a1c2b-1`." in said.body
+    assert "50 sites, soak 2 h  <- here\n" in said.body
+    assert "| `errors` | 120 | 61,234 | 118.2 | 1.015 | 0.25 | 1.2e+06 |" in said.body

@@ -4,17 +4,22 @@ import json
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tidegate.forges import with_forge
 from tidegate.place import bare_clone, is_local, read_now
 
 if TYPE_CHECKING:
+    from generator.forge import Secrets
     from reconciler.cluster import Lease
     from reconciler.following import Following
     from reconciler.loop import Done
+    from reconciler.wiring import BareRemote
 
 
 @click.command
@@ -72,6 +77,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document (with --once).")
 @click.option("--exit-code", is_flag=True, help="3 nothing changed, 4 held, 5 reverted.")
+@with_forge
 def reconcile(
     repo: str,
     once: bool,  # noqa: FBT001 (click passes it by name)
@@ -87,11 +93,15 @@ def reconcile(
     lease: str,
     as_json: bool,  # noqa: FBT001 (click passes it by name)
     exit_code: bool,  # noqa: FBT001 (click passes it by name)
+    secrets: "Callable[[], Secrets]",
 ) -> None:
     """Look at every rollout: advance it, revert it, or say what it waits for.
 
     Everything it must remember is in Git; any number of reconcilers may run at once, and one may
     be killed at any moment.
+
+    Where tidegate.yaml names a forge and TIDEGATE_FORGE_TOKEN is set (for a forge of your own
+    TIDEGATE_FORGE_URL, too), each rollout is told of in the pull request that it came from.
 
     \b
     tidegate reconcile --repo https://git.example/fleet.git --allow-origin http://prometheus:9090
@@ -115,17 +125,37 @@ def reconcile(
     connect = Origins(allowed, is_local(repo)).connect
     follower, turns = _follow(kubeconfig, context, argocd_namespace, lease, every)
     if not once:
-        secrets = [token for token in allowed.values() if token]
-        endless = loop.Loop(remote, connect, every, click.echo, secrets=secrets)
+        forge = secrets()
+        hidden = [token for token in (*allowed.values(), forge.token) if token]
+        teller = remote.post(forge)
+        endless = loop.Loop(remote, connect, every, click.echo, secrets=hidden, teller=teller)
         endless.follower, endless.lease = follower, turns
-        _listen(endless, listen)
-        endless.run()
+        _run(endless, listen)
         return
-    done = loop.once(remote, connect, read_now(now), Memory(), follower=follower)
+    at = read_now(now)
+    done = loop.once(remote, connect, at, Memory(), follower=follower)
     if follower:
         _settle(follower, done)
+    _tell(remote, secrets(), done, at, follower)
     _print(done, as_json=as_json)
     sys.exit(_code(done, told=exit_code))
+
+
+def _tell(
+    remote: "BareRemote",
+    secrets: "Secrets",
+    done: "tuple[Done, ...]",
+    now: datetime,
+    follower: "Following | None",
+) -> None:
+    """Tell of the pass in pull requests; what cannot be told is a warning."""
+    from reconciler import loop
+
+    post = remote.post(secrets)
+    view = follower.view if follower else None
+    said = post.tell(remote.repository(), done, now, view)
+    for text in (*said, *post.finish(loop.TELL_S)):
+        click.echo(f"warning: {text}", err=True)
 
 
 def _print(done: "tuple[Done, ...]", *, as_json: bool) -> None:
@@ -159,7 +189,7 @@ def _settle(follower: "Following", done: "tuple[Done, ...]") -> None:
         click.echo(text, err=True)
 
 
-def _listen(endless: object, address: str) -> None:
+def _run(endless: object, address: str) -> None:
     from reconciler.exporter import Exporter, serve
     from reconciler.loop import Loop
 
@@ -167,6 +197,7 @@ def _listen(endless: object, address: str) -> None:
     if address:
         endless.watch = exporter = Exporter(endless.every_s, read_now(""))
         endless.say(f"listens on {serve(exporter, address)}")
+    endless.run()
 
 
 def allowed_origins(origins: tuple[str, ...], tokens: tuple[str, ...]) -> dict[str, str]:
