@@ -94,7 +94,7 @@ class Told:
 
     def mark(self, head: str) -> tuple[str, str]:
         found = self.project.lights(head)[SLO]
-        return found.light, found.text
+        return found.light.replace("failed", "failure"), found.text  # GitLab's word
 
     def newest(self) -> str:
         """Name the newest commit of the rollout."""

@@ -16,10 +16,11 @@ from tidegate.place import bare_clone, is_local, read_now
 
 if TYPE_CHECKING:
     from generator.forge import Secrets
+    from generator.repository import Repository
     from reconciler.cluster import Lease
     from reconciler.following import Following
     from reconciler.loop import Done
-    from reconciler.wiring import BareRemote
+    from reconciler.post import Post
 
 
 @click.command
@@ -108,17 +109,12 @@ def reconcile(
     tidegate reconcile --repo file:///srv/fleet.git --once --now 2026-11-20T08:05:00Z
     tidegate reconcile --repo https://git.example/fleet.git --kubeconfig ~/.kube/hub --once
     """
-    from generator.errors import InputError
     from reconciler import loop
+    from reconciler.guard import Guard
     from reconciler.outlook import Memory
     from reconciler.wiring import BareRemote, Origins, calm_collector
 
-    if lease and (once or not kubeconfig):
-        raise InputError("--lease goes with --kubeconfig and without --once")
-    if now and not is_local(repo):
-        raise InputError("--now is only for local remotes (file://), for tests and replays")
-    if now and not once:
-        raise InputError("--now goes with --once")
+    _check(now, repo, once=once, follows=bool(kubeconfig), lease=lease)
     allowed = allowed_origins(origins, tokens)
     calm_collector()
     remote = BareRemote(bare_clone(repo, state_dir))
@@ -133,17 +129,30 @@ def reconcile(
         _run(endless, listen)
         return
     at = read_now(now)
-    done = loop.once(remote, connect, at, Memory(), follower=follower)
+    guard = Guard(remote)
+    done = loop.once(guard, connect, at, Memory(), follower=follower)
     if follower:
         _settle(follower, done)
-    _tell(remote, secrets(), done, at, follower)
     _print(done, as_json=as_json)
+    if guard.newest:
+        _tell(remote.post(secrets()), guard.newest, done, at, follower)
     sys.exit(_code(done, told=exit_code))
 
 
+def _check(now: str, repo: str, *, once: bool, follows: bool, lease: str) -> None:
+    from generator.errors import InputError
+
+    if lease and (once or not follows):
+        raise InputError("--lease goes with --kubeconfig and without --once")
+    if now and not is_local(repo):
+        raise InputError("--now is only for local remotes (file://), for tests and replays")
+    if now and not once:
+        raise InputError("--now goes with --once")
+
+
 def _tell(
-    remote: "BareRemote",
-    secrets: "Secrets",
+    post: "Post",
+    repository: "Repository",
     done: "tuple[Done, ...]",
     now: datetime,
     follower: "Following | None",
@@ -151,9 +160,8 @@ def _tell(
     """Tell of the pass in pull requests; what cannot be told is a warning."""
     from reconciler import loop
 
-    post = remote.post(secrets)
     view = follower.view if follower else None
-    said = post.tell(remote.repository(), done, now, view)
+    said = post.tell(repository, done, now, view)
     for text in (*said, *post.finish(loop.TELL_S)):
         click.echo(f"warning: {text}", err=True)
 
