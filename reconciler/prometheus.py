@@ -6,17 +6,16 @@ cannot be trusted raises `MetricsUnavailable`; a point that is no finite number 
 named. Safe for several threads, as `generator.http` is; it leaves nothing behind.
 """
 
-import gc
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isfinite, nan
-from typing import Any
+from typing import Any, cast
 
 from generator.errors import RemoteError
 from generator.http import Http, Reply, clean
-from reconciler.measure import Answer, MetricsUnavailable, Series
+from reconciler.measure import Answer, Lines, MetricsUnavailable, Texts, join
 
 PATH = "/api/v1/query_range"
 MAX_BODY_BYTES = 256 * 2**20
@@ -28,6 +27,7 @@ MAX_LABELS = 64
 NO_POST = (404, 405, 501)  # some compatible APIs know GET only
 MAX_LABEL = 1_024
 MAX_REMARKS = 20
+TAKEN = object()  # stands in the document for a series that was read
 Ticks = range  # the method of the same name hides the built-in one
 
 
@@ -67,7 +67,7 @@ class Prometheus:
         """
         ticks = _ticks(start, end, step)
         try:
-            return _join(self._pieces(promql, ticks))
+            return _join(list(self._pieces(promql, ticks)), ticks)
         except RemoteError as error:
             raise MetricsUnavailable.of(error) from None
 
@@ -97,26 +97,22 @@ class Prometheus:
         return reply
 
     def _answer(self, reply: Reply, ticks: Ticks) -> Answer:
-        document = self._document(reply)
+        reader = _Reader(ticks)
+        document = self._document(reply, reader)
         data = document.get("data")
         if not isinstance(data, dict) or data.get("resultType") != "matrix":
             raise self._http.error("the answer is not a matrix")
         result = data.get("result")
         if not isinstance(result, list) or len(result) > MAX_SERIES:
             raise self._http.error(f"the answer is not a list of at most {MAX_SERIES} series")
-        reader = _Reader(ticks)
-        try:
-            with _uncollected():
-                series = tuple(one for item in result if (one := reader.series(item)))
-        except (TypeError, KeyError, ValueError, AttributeError):
-            raise self._http.error("a series of the answer has a wrong shape") from None
-        remarks = reader.remarks()
-        return Answer(series, _texts(document, "warnings"), (*_texts(document, "infos"), *remarks))
+        if not reader.has_read(result):
+            raise self._http.error("a series of the answer has a wrong shape")
+        notes = (*_texts(document, "infos"), *reader.remarks())
+        return Answer(reader.lines.table(), _texts(document, "warnings"), notes)
 
-    def _document(self, reply: Reply) -> dict[str, Any]:
+    def _document(self, reply: Reply, reader: "_Reader") -> dict[str, Any]:
         try:
-            with _uncollected():
-                document = json.loads(reply.body)
+            document = json.loads(reply.body, object_hook=reader.take)
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
@@ -128,38 +124,94 @@ class Prometheus:
 
 
 class _Reader:
-    """Reads the series of one reply and remembers what it left out."""
+    """Takes each series out of a reply while it is parsed, and remembers what it left out.
+
+    So the objects of one series are gone before those of the next one are made: that halves the
+    time, and the whole document never stands in memory.
+    """
 
     def __init__(self, ticks: Ticks) -> None:
-        # One int object per tick; a time that is not a tick has no entry.
-        self._ticks: Mapping[object, int] = {at: at for at in ticks}
+        self.lines = Lines(ticks)
+        self._ticks = tuple(ticks)
+        self._columns = array("i", range(len(ticks)))
+        # A time that is not a tick has no entry.
+        self._column_of: Mapping[object, int] = dict(zip(ticks, self._columns, strict=True))
+        self._names: dict[Texts, Texts] = {}
+        self._known: dict[str, str] = {}
         self._lost: dict[str, int] = {}
         self._oversized = 0
+        self._taken = 0
+        self._is_wrong = False
 
-    def series(self, item: dict[str, Any]) -> Series | None:
-        labels = item["metric"]
-        if not _is_bounded(labels):
+    def take(self, item: dict[str, Any]) -> object:
+        """Read any object of the document if it is a series, and leave nothing of it there."""
+        labels = item.get("metric")
+        if not isinstance(labels, dict):
+            return item
+        self._taken += 1
+        if self._taken <= MAX_SERIES:
+            try:
+                self._series(labels, item.get("values", ()))
+            except (TypeError, KeyError, ValueError, AttributeError):
+                self._is_wrong = True
+        return TAKEN
+
+    def has_read(self, result: Sequence[object]) -> bool:
+        """Say whether every item is a series, they were all fit to read, and no other was."""
+        here = sum(item is TAKEN for item in result)
+        return here == len(result) == self._taken and not self._is_wrong
+
+    def _series(self, labels: Mapping[str, str], values: Sequence[Any]) -> None:
+        names, texts = self._line(labels)
+        if names is None:
             self._oversized += 1
-            return None
-        values = item.get("values", [])
-        ticks = self._ticks
-        try:
-            points = tuple([(ticks[at], float(text)) for at, text in values])
-        except (ValueError, KeyError):
-            points = ()
-        if len(points) < len(values) or not all(map(isfinite, [value for _, value in points])):
-            points = tuple(self._usable(values))
+            return
+        columns, numbers = self._points(values)
+        self.lines.add(names, texts, columns, numbers)
+        if len(columns) < len(values):
             name = f"{labels.get('__name__', 'a metric')} of site {labels.get('site', '(none)')}"
-            self._lost[name] = self._lost.get(name, 0) + len(values) - len(points)
-        return Series(labels, points)
+            self._lost[name] = self._lost.get(name, 0) + len(values) - len(columns)
+
+    def _line(self, labels: Mapping[str, str]) -> tuple[Texts | None, Texts]:
+        """Give names and values of labels, equal texts as one object; no names if too large."""
+        names = self._names.get(tuple(labels))
+        if names is None:
+            if not _is_bounded(labels):
+                return None, ()
+            names = self._names.setdefault(tuple(labels), tuple(labels))
+        texts = tuple(map(self._known.get, labels.values()))
+        if None not in texts:
+            return names, cast(Texts, texts)
+        # Joining is the quick way to see that all values are texts, and short ones.
+        if len("".join(labels.values())) > MAX_LABEL and not _is_bounded(labels):
+            return None, ()
+        return names, tuple([self._known.setdefault(text, text) for text in labels.values()])
+
+    def _points(self, values: Sequence[Any]) -> tuple[Sequence[int], list[float]]:
+        if len(values) <= len(self._ticks):
+            try:
+                times, texts = zip(*values, strict=True)
+                numbers = list(map(float, texts))
+                if isfinite(sum(numbers)):
+                    return self._columns_of(times), numbers
+            except (ValueError, KeyError, OverflowError):
+                pass  # some point is wrong: look at each
+        usable = list(self._usable(values))
+        return [column for column, _ in usable], [value for _, value in usable]
+
+    def _columns_of(self, times: tuple[object, ...]) -> Sequence[int]:
+        if times == self._ticks:
+            return self._columns
+        return [self._column_of[at] for at in times]
 
     def _usable(self, values: Iterable[tuple[object, str]]) -> Iterator[tuple[int, float]]:
         for at, text in values:
             value = _number(text)
-            if at in self._ticks and isfinite(value):
-                yield self._ticks[at], value
+            if at in self._column_of and isfinite(value):
+                yield self._column_of[at], value
 
     def remarks(self) -> tuple[str, ...]:
+        """Name what was left out."""
         found = [
             f"{count} points are not finite numbers at ticks: {clean(name)}"
             for name, count in list(self._lost.items())[:MAX_REMARKS]
@@ -171,31 +223,16 @@ class _Reader:
         return tuple(found)
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no cycles while many objects are made that have none: it takes half of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
-
-
 def _number(text: str) -> float:
     try:
         return float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return nan
 
 
 def _is_bounded(labels: Mapping[str, str]) -> bool:
-    # Joining is the quick way to see that all values are texts, and short ones.
-    if len(labels) <= MAX_LABELS and len("".join([*labels, *labels.values()])) <= MAX_LABEL:
-        return True
     lengths = [len(text) for text in (*labels, *labels.values())]
-    return len(labels) <= MAX_LABELS and max(lengths) <= MAX_LABEL
+    return len(labels) <= MAX_LABELS and max(lengths, default=0) <= MAX_LABEL
 
 
 def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
@@ -213,23 +250,11 @@ def _ticks(start: datetime, end: datetime, step: timedelta) -> Ticks:
     return Ticks(int(first), int(last) + 1, int(spacing))
 
 
-def _join(pieces: Iterable[Answer]) -> Answer:
-    """Put the pieces of one series together; twins within a piece stay apart."""
-    answers = list(pieces)
+def _join(answers: Sequence[Answer], ticks: Ticks) -> Answer:
     if len(answers) == 1:
         return answers[0]
-    joined: dict[tuple[frozenset[tuple[str, str]], int], list[Series]] = {}
-    for answer in answers:
-        twins: dict[frozenset[tuple[str, str]], int] = {}
-        for one in answer.series:
-            labels = frozenset(one.labels.items())
-            twins[labels] = twins.get(labels, 0) + 1
-            joined.setdefault((labels, twins[labels]), []).append(one)
     return Answer(
-        tuple(
-            Series(parts[0].labels, tuple(point for part in parts for point in part.points))
-            for parts in joined.values()
-        ),
+        join([answer.series for answer in answers], ticks),
         tuple(dict.fromkeys(text for answer in answers for text in answer.warnings)),
         tuple(dict.fromkeys(text for answer in answers for text in answer.notes)),
     )

@@ -80,12 +80,16 @@ class Window:
         """Give the first tick that the answers hold."""
         return self.start - self.look_back
 
-    @cached_property
-    def seconds(self) -> NDArray[np.int64]:
+    @property
+    def ticks(self) -> range:
         """Give every fetched tick in seconds since the epoch."""
         first, last = int(self.fetched_from.timestamp()), int(self.end.timestamp())
-        step = int(self.step.total_seconds())
-        return np.arange(first, last + 1, step, dtype=np.int64)
+        return range(first, last + 1, int(self.step.total_seconds()))
+
+    @cached_property
+    def seconds(self) -> NDArray[np.int64]:
+        """Give `ticks` as an array."""
+        return np.array(self.ticks, dtype=np.int64)
 
     @property
     def judged(self) -> slice:

@@ -8,23 +8,24 @@ first sight it counts from 0 only if its process started after the site was move
 for another arm, and its first value is a baseline.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reconciler.measure.assignment import Roster, Window
 from reconciler.measure.series import Series
-
-Key = frozenset[tuple[str, str]]
-Floats = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from reconciler.measure.table import Floats, Names, Rows, Table, Texts, table_of
 
 MAX_COUNT = 2.0**53  # a double holds it exactly
 SAME_START_S = 2.0  # start times are read off a clock that is sometimes set
 SKEW_S = 300.0  # how wrong a site's clock may be before it is not believed
+
+
+Key = tuple[Names, Texts, str | None]
+"""All labels but the name, in the order of their names, and the edge of a bucket by itself."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,23 @@ class Starts:
 
     Attributes:
         known: (site, release) to the labels and the row of each process.
+        names: Of all those labels; no other says to which process a series belongs.
         values: Processes x ticks, carried forward over gaps; the last row is all NaN.
     """
 
     known: Mapping[tuple[str, str], Sequence[tuple[Mapping[str, str], int]]]
+    names: frozenset[str]
     values: Floats
+    _found: dict[Names, dict[Texts, int]] = field(default_factory=dict, repr=False)
+
+    def found(self, names: Names) -> dict[Texts, int]:
+        """Give a memory of what `row` said of labels with these names."""
+        return self._found.setdefault(names, {})
 
     def row(self, labels: Mapping[str, str]) -> int:
         """Find the one process that a series with these labels belongs to, or the NaN row."""
-        mine = labels.items()
         near = self.known.get((labels["site"], labels["release"]), ())
-        rows = [row for start, row in near if start.items() <= mine]
+        rows = [row for start, row in near if start.items() <= labels.items()]
         rows = rows or [row for start, row in near if _agree(start, labels)]
         return rows[0] if len(rows) == 1 else -1
 
@@ -58,7 +65,7 @@ class Counters:
     """S counters of one query x T fetched ticks.
 
     Attributes:
-        keys: What they are: all labels but the name.
+        keys: What they are.
         sites: Their rows in the roster.
         arms: 1 under the canary release, 0 under the stable one.
         values: Whole numbers; NaN where a counter was not seen.
@@ -72,57 +79,48 @@ class Counters:
     started: Floats
 
 
-def spread(series: Sequence[Series], rows: Sequence[int], height: int, window: Window) -> Floats:
-    """Lay the points of series i into row rows[i] of ticks; where two meet, the larger stays."""
-    points = [one.points for one in series]
-    targets = np.repeat(np.array(rows, np.intp), [len(some) for some in points])
-    flat = np.fromiter(chain.from_iterable(chain.from_iterable(points)), np.float64)
-    times, values = flat.reshape(-1, 2).T
-    ticks = window.seconds
-    places, rest = np.divmod(times - ticks[0], window.step.total_seconds())
-    found = np.full((height, len(ticks)), np.nan)
-    inside = (rest == 0) & (places >= 0) & (places < len(ticks))
-    np.fmax.at(found, (targets[inside], places[inside].astype(np.intp)), values[inside])
-    return found
-
-
-def read_starts(series: Iterable[Series], window: Window) -> Starts:
+def read_starts(series: Iterable[Series] | Table, window: Window) -> Starts:
     """Read process start times."""
+    table = table_of(series, window.ticks)
     known: dict[tuple[str, str], list[tuple[Mapping[str, str], int]]] = {}
-    kept = [one for one in series if "site" in one.labels and "release" in one.labels]
-    for row, one in enumerate(kept):
-        labels = {name: value for name, value in one.labels.items() if name != "__name__"}
-        known.setdefault((labels["site"], labels["release"]), []).append((labels, row))
-    values = spread(kept, range(len(kept)), len(kept), window)
+    every: set[str] = set()
+    for row, line in enumerate(zip(table.names, table.texts, strict=True)):
+        labels = dict(zip(*line, strict=True))
+        labels.pop("__name__", None)
+        if "site" in labels and "release" in labels:
+            known.setdefault((labels["site"], labels["release"]), []).append((labels, row))
+            every.update(labels)
+    values = table.spread(np.arange(len(table)), len(table))
     unknown = np.full((1, values.shape[1]), np.nan)
-    return Starts(known, np.concatenate([_carried(values), unknown]))
+    return Starts(known, frozenset(every), np.concatenate([_carried(values), unknown]))
 
 
 def read_counters(
-    series: Iterable[Series], roster: Roster, window: Window, starts: Starts
+    series: Iterable[Series] | Table, roster: Roster, window: Window, starts: Starts
 ) -> tuple[Counters, tuple[str, ...]]:
     """Read the counters of one query, and say what was refused.
 
     Two series with the same labels leave no way to tell which is right, so their site has
     no data at all.
     """
-    found = _group(series, roster)
-    labels = [one.labels for one in found.first]
-    values = spread(found.lines, found.rows, len(labels), window)
-    values[[one["site"] in found.refused for one in labels]] = np.nan
+    table = table_of(series, window.ticks)
+    found = _group(table, roster, starts)
+    sites = np.array(found.sites, np.intp)
+    values = table.spread(np.array(found.targets, np.intp), len(sites))
+    values[np.isin(sites, list(found.refused))] = np.nan
     unfit = (values < 0) | (values > MAX_COUNT)
-    sites = np.array([roster.rows[one["site"]] for one in labels], np.intp)
-    notes = [f"two series with the same labels at site {site}" for site in sorted(found.refused)]
+    refused = [roster.names[row] for row in sorted(found.refused)]
+    notes = [f"two series with the same labels at site {site}" for site in refused]
     notes += [
         f"a counter at site {roster.names[row]} is negative or too large"
         for row in np.unique(sites[unfit.any(axis=1)])
     ]
     counters = Counters(
-        keys=found.keys,
+        keys=tuple(found.rows),
         sites=sites,
-        arms=np.array([roster.arm_of[one["release"]] for one in labels], np.intp),
+        arms=np.array(found.arms, np.intp),
         values=np.floor(np.where(unfit, np.nan, values)),
-        started=starts.values[[starts.row(one) for one in labels]],
+        started=starts.values[found.processes],
     )
     return counters, tuple(notes)
 
@@ -142,47 +140,106 @@ def increments(counters: Counters, roster: Roster, window: Window) -> Floats:
     return np.where(before >= 0, grown, np.where(is_new, values, np.nan))
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """Where to find what among the texts of series whose labels have the same names.
+
+    Attributes:
+        site: Place of the site.
+        release: Place of the release.
+        edge: Place of `le`, or None.
+        names: Of the labels that make a counter what it is, but for `le`, sorted.
+        own: Picks those.
+        shared: Names of the labels that processes have, too.
+        process: Picks those.
+    """
+
+    site: int
+    release: int
+    edge: int | None
+    names: Names
+    own: Callable[[Texts], Texts]
+    shared: Names
+    process: Callable[[Texts], Texts]
+
+
+def _form(names: Names, of_processes: frozenset[str]) -> _Form | None:
+    if "site" not in names or "release" not in names:
+        return None
+    place = {name: number for number, name in enumerate(names)}
+    own = tuple(sorted(place.keys() - {"__name__", "le"}))
+    shared = tuple(sorted(place.keys() & {*of_processes, "site", "release"}))
+    return _Form(
+        site=place["site"],
+        release=place["release"],
+        edge=place.get("le"),
+        names=own,
+        own=itemgetter(*(place[name] for name in own)),
+        shared=shared,
+        process=itemgetter(*(place[name] for name in shared)),
+    )
+
+
 @dataclass
 class _Group:
-    """Series by counter: line i belongs to counter rows[i]."""
+    """Series by counter: series i belongs to counter targets[i], or to none where that is -1."""
 
-    keys: list[Key]
-    first: list[Series]
-    lines: list[Series]
-    rows: list[int]
-    refused: set[str]
+    roster: Roster
+    starts: Starts
+    targets: list[int] = field(default_factory=list)
+    rows: dict[Key, int] = field(default_factory=dict)
+    sites: list[int] = field(default_factory=list)
+    arms: list[int] = field(default_factory=list)
+    processes: list[int] = field(default_factory=list)
+    refused: set[int] = field(default_factory=set)
+    _edges: dict[str, str] = field(default_factory=dict)
+    _first: list[str | None] = field(default_factory=list)
+    _more: dict[int, set[str | None]] = field(default_factory=dict)
 
-
-def _group(series: Iterable[Series], roster: Roster) -> _Group:
-    """Find the series of each counter: two, where Prometheus began to write `le` anew."""
-    found = _Group([], [], [], [], set())
-    row_of: dict[Key, int] = {}
-    edges: dict[int, set[str]] = {}
-    for one in series:
-        site = one.labels.get("site", "")
-        if site not in roster.rows or one.labels.get("release") not in roster.arm_of:
-            continue
-        key = _identity(one.labels)
-        row = row_of.setdefault(key, len(row_of))
-        if row == len(found.first):
-            found.keys.append(key)
-            found.first.append(one)
+    def add(self, form: _Form | None, texts: Texts) -> None:
+        """Find the counter of one series."""
+        site = self.roster.rows.get(texts[form.site]) if form else None
+        arm = self.roster.arm_of.get(texts[form.release]) if form else None
+        if form is None or site is None or arm is None:
+            self.targets.append(-1)
+            return
+        edge = None if form.edge is None else texts[form.edge]
+        row = self.rows.setdefault((form.names, form.own(texts), self._known(edge)), len(self.arms))
+        self.targets.append(row)
+        if row == len(self.arms):
+            self.sites.append(site)
+            self.arms.append(arm)
+            self.processes.append(self._process(form, texts))
+            self._first.append(edge)
         else:
-            known = edges.setdefault(row, {found.first[row].labels.get("le", "")})
-            if one.labels.get("le", "") in known:
-                found.refused.add(site)
-            known.add(one.labels.get("le", ""))
-        found.lines.append(one)
-        found.rows.append(row)
+            self._again(row, edge)
+
+    def _known(self, edge: str | None) -> str | None:
+        if edge is None:
+            return None
+        return self._edges.get(edge) or self._edges.setdefault(edge, _edge(edge))
+
+    def _process(self, form: _Form, texts: Texts) -> int:
+        own, found = form.process(texts), self.starts.found(form.shared)
+        row = found.get(own)
+        if row is None:
+            row = found[own] = self.starts.row(dict(zip(form.shared, own, strict=True)))
+        return row
+
+    def _again(self, row: int, edge: str | None) -> None:
+        """Meet a counter again: two series are one where Prometheus began to write `le` anew."""
+        edges = self._more.setdefault(row, {self._first[row]})
+        if edge in edges:
+            self.refused.add(self.sites[row])
+        edges.add(edge)
+
+
+def _group(table: Table, roster: Roster, starts: Starts) -> _Group:
+    found = _Group(roster, starts)
+    forms = {names: _form(names, starts.names) for names in set(table.names)}
+    for names, texts in zip(table.names, table.texts, strict=True):
+        found.add(forms[names], texts)
     return found
-
-
-def _identity(labels: Mapping[str, str]) -> Key:
-    own = dict(labels)
-    own.pop("__name__", None)
-    if "le" in own:
-        own["le"] = _edge(own["le"])
-    return frozenset(own.items())
 
 
 def _edge(text: str) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconciler.measure.assignment import Assignment, Roster, Window, roster
-from reconciler.measure.counters import Counters, Floats, Starts, read_counters, read_starts
+from reconciler.measure.counters import Counters, Starts, read_counters, read_starts
 from reconciler.measure.series import Answer
-from reconciler.measure.sights import Sight, read_info, sights
+from reconciler.measure.sights import Info, Sight, read_info, sights
+from reconciler.measure.table import Floats
 from reconciler.measure.tally import Tally, tally
 from reconciler.queries import Count, Questions
 from reconciler.recording import HistoryLine, SiteCounts, TickLine
@@ -59,7 +60,8 @@ class _Reading:
     starts: Starts
     notes: tuple[str, ...]
 
-    def present(self, named: Bools) -> Bools:
+    def present(self, info: Info) -> Bools:
+        named = info.present(len(self.sites.names))
         fresh: Bools = np.logical_or.reduce([named, *(one.fresh for one in self.tallies)])
         return fresh
 
@@ -85,7 +87,7 @@ def measure(
     """
     reading = _read(asked, answers, assignment, window)
     info = read_info(answers[asked.info].series, reading.sites, window)
-    present = reading.present(info.present)
+    present = reading.present(info)
     seen = sights(info, present, assignment.canary, reading.sites, window, reading.starts)
     columns = range(len(window.seconds))[window.judged]
     return Measurement(
@@ -117,7 +119,7 @@ def history(
     before = Assignment(assignment.rollout, assignment.stable, "", assignment.sites)
     reading = _read(asked, answers, before, window)
     info = read_info(answers[asked.info].series, reading.sites, window)
-    present = reading.present(info.present)[:, window.judged]
+    present = reading.present(info)[:, window.judged]
     shares = present.sum(axis=1) / max(1, present.shape[1])
     return History(
         lines=tuple(
@@ -186,11 +188,10 @@ def _counts(sites: Roster, which: Bools, events: Floats, bad: Floats) -> SiteCou
 def _disagreements(seen: Mapping[str, Sight], assignment: Assignment, sites: Roster) -> list[str]:
     """Name sites that serve what no step of this rollout explains; a late canary is no news."""
     found: dict[tuple[str, str], list[str]] = {}
-    for row, site in enumerate(sites.names):
-        serving = seen[site].serving
-        arm = "canary" if sites.is_canary[row, -1] else "stable"
-        expected = {assignment.stable, assignment.canary if arm == "canary" else None, None}
-        if serving not in expected:
+    expected = {"canary": {assignment.stable, assignment.canary}, "stable": {assignment.stable}}
+    for site, is_canary in zip(sites.names, sites.is_canary[:, -1].tolist(), strict=True):
+        serving, arm = seen[site].serving, "canary" if is_canary else "stable"
+        if serving is not None and serving not in expected[arm]:
             found.setdefault((arm, serving or "no release"), []).append(site)
     return [
         f"{len(names)} sites of the {arm} arm serve {release}, such as {names[0]}"

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from generator.errors import RemoteError
+
+if TYPE_CHECKING:
+    from reconciler.measure.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Answer:
         notes: What was left out or said by the way; the rest can be trusted.
     """
 
-    series: tuple[Series, ...]
+    series: "tuple[Series, ...] | Table"
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

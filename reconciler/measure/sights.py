@@ -1,6 +1,6 @@
 """Which release each site says it serves, and when it was seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconciler.measure.assignment import Roster, Window
-from reconciler.measure.counters import Starts, spread
+from reconciler.measure.counters import Starts
 from reconciler.measure.series import Series
+from reconciler.measure.table import Rows, Table, table_of
 
 MOST_OTHERS = 5
 LONGEST_RELEASE = 63
@@ -38,28 +39,52 @@ class Sight:
 
 @dataclass(frozen=True)
 class Info:
-    """`model_release_info` over the ticks.
+    """`model_release_info` over the ticks, K series of sites of the roster.
 
     Attributes:
-        named: Per row of the roster, the releases it names, each with its ticks.
-        present: N sites x T ticks: whether it names any.
+        rows: Their rows in the roster.
+        releases: What each names.
+        seen: K x T ticks: whether it does so.
     """
 
-    named: Mapping[int, Sequence[tuple[str, Bools]]]
-    present: Bools
+    rows: Rows
+    releases: Sequence[str]
+    seen: Bools
+
+    def present(self, sites: int) -> Bools:
+        """Say for N sites x T ticks whether they name any."""
+        found = np.zeros((sites, self.seen.shape[1]), np.bool_)
+        np.logical_or.at(found, self.rows, self.seen)
+        return found
+
+    def named(self) -> Mapping[int, Sequence[str]]:
+        """Give the releases that a row of the roster names at the last tick, sorted."""
+        found: dict[int, set[str]] = {}
+        for number in np.flatnonzero(self.seen[:, -1]).tolist():
+            found.setdefault(int(self.rows[number]), set()).add(self.releases[number])
+        return {row: sorted(releases) for row, releases in found.items()}
+
+    def naming(self, release: str, judged: slice) -> frozenset[int]:
+        """Give the rows that name a release at any of some ticks."""
+        by = np.array([one == release for one in self.releases], np.bool_)
+        return frozenset(self.rows[by & self.seen[:, judged].any(axis=1)].tolist())
 
 
-def read_info(series: Sequence[Series], roster: Roster, window: Window) -> Info:
+def read_info(series: Iterable[Series] | Table, roster: Roster, window: Window) -> Info:
     """Read the info series; they count while they are above 0."""
-    kept = [one for one in series if one.labels.get("site") in roster.rows]
-    seen = spread(kept, range(len(kept)), len(kept), window) > 0
-    named: dict[int, list[tuple[str, Bools]]] = {}
-    present = np.zeros((len(roster.names), seen.shape[1]), np.bool_)
-    for one, ticks in zip(kept, seen, strict=True):
-        row = roster.rows[one.labels["site"]]
-        named.setdefault(row, []).append((_shown(one.labels.get("release", "")), ticks))
-        present[row] |= ticks
-    return Info(named, present)
+    table = table_of(series, window.ticks)
+    targets = [-1] * len(table)
+    rows: list[int] = []
+    releases: list[str] = []
+    for number, line in enumerate(zip(table.names, table.texts, strict=True)):
+        labels = dict(zip(*line, strict=True))
+        row = roster.rows.get(labels.get("site", ""))
+        if row is not None:
+            targets[number] = len(rows)
+            rows.append(row)
+            releases.append(_shown(labels.get("release", "")))
+    seen = table.spread(np.array(targets, np.intp), len(rows)) > 0
+    return Info(np.array(rows, np.intp), releases, seen)
 
 
 def sights(
@@ -76,23 +101,31 @@ def sights(
         starts: Process starts, to tell two named releases apart.
     """
     since_flip = present & (window.seconds >= roster.flipped[:, -1:])
+    times = [window.at(column) for column in range(len(window.ticks))]
+    named = info.named()
+    served = info.naming(canary, window.judged) if canary else ()
+    last, first = _last(present, times), _first(since_flip, times)
     found = {}
     for row, site in enumerate(roster.names):
-        named = info.named.get(row, ())
-        releases = sorted({release for release, ticks in named if ticks[-1]})
+        releases = named.get(row, ())
         serving = _newest(site, releases, starts)
-        seen, since = np.flatnonzero(present[row]), np.flatnonzero(since_flip[row])
         found[site] = Sight(
             serving=serving,
-            last_seen=window.at(int(seen[-1])) if len(seen) else None,
-            served=any(
-                release == canary != "" and bool(ticks[window.judged].any())
-                for release, ticks in named
-            ),
-            back=window.at(int(since[0])) if len(since) else None,
+            last_seen=last[row],
+            served=row in served,
+            back=first[row],
             others=tuple(release for release in releases if release != serving)[:MOST_OTHERS],
         )
     return found
+
+
+def _first(ticks: Bools, times: Sequence[datetime]) -> list[datetime | None]:
+    columns = np.where(ticks.any(axis=1), ticks.argmax(axis=1), -1)
+    return [times[column] if column >= 0 else None for column in columns.tolist()]
+
+
+def _last(ticks: Bools, times: Sequence[datetime]) -> list[datetime | None]:
+    return _first(ticks[:, ::-1], times[::-1])
 
 
 def _newest(site: str, releases: Sequence[str], starts: Starts) -> str | None:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reconciler.measure.assignment import Roster, Window
-from reconciler.measure.counters import MAX_COUNT, Counters, Floats, Key, increments
+from reconciler.measure.counters import MAX_COUNT, Counters, increments
+from reconciler.measure.table import Floats
 
 Bools = NDArray[np.bool_]
 
@@ -68,7 +69,7 @@ def tally(
 
 def _bad_from_good(total: Counters, good: Counters) -> tuple[Counters, Counters]:
     """Subtract before differences are taken, so that a lost point cannot look like bad events."""
-    row_of = {_without_edge(key): row for row, key in enumerate(good.keys)}
+    row_of = {(names, texts, None): row for row, (names, texts, _) in enumerate(good.keys)}
     pairs = [(row, row_of[key]) for row, key in enumerate(total.keys) if key in row_of]
     mine, its = np.array(pairs, np.intp).reshape(-1, 2).T
     bad = total.values[mine] - good.values[its]
@@ -81,10 +82,6 @@ def _bad_from_good(total: Counters, good: Counters) -> tuple[Counters, Counters]
         started=total.started[mine],
     )
     return kept, replace(kept, values=bad)
-
-
-def _without_edge(key: Key) -> Key:
-    return frozenset(item for item in key if item[0] != "le")
 
 
 def _together(total: Counters, part: Counters, roster: Roster) -> tuple[Counters, Counters]:
