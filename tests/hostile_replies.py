@@ -8,7 +8,7 @@ from typing import Any
 
 STABLE, CANARY, OTHER = "v12-9be07d11", "v13-3f9a1c2b", "v11-00000000"
 SITES = ("a", "b", "c", "d")
-JUNK: tuple[Any, ...] = ("NaN", "+Inf", "-Inf", "1e999", "seven", "", "-1", "1e300", "1_0", " 7 ")
+JUNK: tuple[Any, ...] = ("NaN", "+Inf", "-Inf", "1e999", "seven", "", "-1", "1e300", "1_0", 10**400)
 FOREIGN: tuple[Any, ...] = (1, "1", None, True, 0.5, float("nan"), 10**400)
 BROKEN: tuple[Any, ...] = (
     None,

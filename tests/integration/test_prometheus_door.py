@@ -332,8 +332,8 @@ def test_warnings_stay_warnings_and_infos_become_notes(fake: Fake) -> None:
     assert fetch(fake.url) == Answer((), ("no store for plants",), ("not a counter",))
 
 
-@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "1e999", "seven", ""])
-def test_a_point_that_is_no_finite_number_is_left_out_and_named(fake: Fake, value: str) -> None:
+@pytest.mark.parametrize("value", ["NaN", "+Inf", "-Inf", "1e999", "seven", "", 10**400])
+def test_a_point_that_is_no_finite_number_is_left_out_and_named(fake: Fake, value: object) -> None:
     labels = {"__name__": "events_total", "site": "a"}
     fake.script = [matrix({"metric": labels, "values": [[stamp(0), value], [stamp(1), "7"]]})]
     assert fetch(fake.url) == Answer(
@@ -359,6 +359,18 @@ def test_a_point_beside_the_ticks_is_left_out(fake: Fake, moment: str) -> None:
     fake.script = [say(200, f'{body}[{moment},"5"],[{stamp(1)}.0,"6"]]}}]}}}}')]
     (series,) = fetch(fake.url).series
     assert series.points == ((stamp(1), 6.0),)
+
+
+def test_a_label_may_be_called_metric(fake: Fake) -> None:
+    fake.script = [matrix({"metric": {"metric": "a", "site": "b"}, "values": [[stamp(0), "1"]]})]
+    assert fetch(fake.url) == Answer((Series({"metric": "a", "site": "b"}, ((stamp(0), 1.0),)),))
+
+
+def test_a_series_that_does_not_stand_in_the_result_is_refused(fake: Fake) -> None:
+    series = {"metric": {"site": "a"}, "values": [[stamp(0), "1"]]}
+    fake.script = [matrix(series, infos=[series])]
+    with pytest.raises(MetricsUnavailable, match="wrong shape"):
+        fetch(fake.url)
 
 
 def test_a_native_histogram_is_a_series_without_points(fake: Fake) -> None:
