@@ -7,7 +7,7 @@ export VENV
 export TIDEGATE_ENGINES
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format lint types contracts unit coverage fix golden bench bench-judge e2e package clean
+.PHONY: help demo test check format lint types contracts unit coverage fix golden bench bench-judge screenshots e2e package clean
 
 help: ## Show what you can ask for
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | awk -F '\t' '{printf "  %-11s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ bench: $(READY)-dev ## Measure the figures of the README
 
 bench-judge: $(READY)-dev ## Measure on simulated fleets what the judge is worth; ARGS=--quick
 	@$(PY) tests/bench_judge $(ARGS)
+
+screenshots: $(READY)-dev ## Draw docs/page-*.png with Chromium, of the demo and of 10,000 sites
+	@$(PY) -m tests.screenshots
 
 e2e: $(READY)-dev ## Test against real engines, where they are found; REQUIRE=argocd,... insists
 	$(PY) -m pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder \

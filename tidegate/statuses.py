@@ -179,7 +179,7 @@ def _rollout(row: Data, now: datetime) -> Iterator[str]:
         lines = list(draw(row))
         if lines:
             yield from _branch("├──", title, lines)
-    yield from _branch("└──", "next", list(_next(row)))
+    yield from _branch("└──", "next", list(coming(row)))
 
 
 def _branch(joint: str, title: str, lines: Sequence[str]) -> Iterator[str]:
@@ -245,7 +245,8 @@ def _notes(row: Data) -> Iterator[str]:
     yield from row["notes"]
 
 
-def _next(row: Data) -> Iterator[str]:
+def coming(row: Data) -> Iterator[str]:
+    """Say what comes next, or what it waits for and the command that helps."""
     waits = row["waitsFor"]
     if row["wouldCommit"]:
         yield f"the reconciler will commit: {row['wouldCommit']}"

@@ -79,6 +79,12 @@ def test_a_page_can_be_about_one_line(at: At, tmp_path: Path) -> None:
     assert CLOUD not in text
 
 
+def test_with_live_the_metrics_are_asked_and_their_silence_is_told(at: At, tmp_path: Path) -> None:
+    text = text_of(page(at("climbing"), tmp_path, "--live", "--env", EDGE).read_bytes())
+    assert "By its metrics: waits [metrics]: " in text
+    assert "Read from Git and from the metrics API" in text
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -14,10 +14,12 @@ from generator.repository import Repository
 from reconciler.analysis import Verdict
 from tests.builders import CLOUD, EDGE, MODEL, NOW, Memory, baseline, fleet, promote, replaced
 from tests.stories import BREACH, CLIMBING, HOSTILE, HOUR, START, climb, hostile, read, story
+from tidegate.commands.page import with_metrics
 from tidegate.pages.cohorts import with_late
 from tidegate.pages.convergence import adopted_after, notes, rounds
 from tidegate.pages.dense import COLUMNS, dense
 from tidegate.pages.grid import MOST_STRATA, grid, legend
+from tidegate.pages.markup import thinned
 from tidegate.pages.page import render
 from tidegate.pages.standing import Standing, answer, needy_first, sentence, standing
 from tidegate.pages.story import (
@@ -35,7 +37,9 @@ from tidegate.pages.story import (
 from tidegate.pages.survey import MOST_LINES, Survey, Told, Unread, in_order, survey
 
 UNREAD = Unread("edge", "broken", "rollouts/edge/broken.yaml:9: percent: not a number")
-HELD = replace(CLIMBING, through=CLIMBING.climbs[0].steps[-1].waits_from + 3 * HOUR)
+HELD = replace(CLIMBING, through=CLIMBING.climbs[0].steps[-1].ended + 3 * HOUR)
+NEW_STEP = replace(CLIMBING.climbs[0].steps[-1], ended=START + 4.5 * HOUR)
+JUST_BEGUN = story(replace(climb(End.CLIMBING, 5, 10, 25), steps=(NEW_STEP,)))
 PAUSED = story(climb(End.PAUSED, 5))
 RESTING = story()
 PENDING = replace(story(), stable="")
@@ -127,6 +131,10 @@ BY_ROSA = Ending(End.REVERTED, START + 2 * HOUR, "plant managers complain", ROSA
             "v3 is at 25% of 500 sites. 50% comes at 2 Mar 2026, 12:00 at the earliest.",
         ),
         (
+            replace(JUST_BEGUN, next_step=Percent.of(50)),
+            "v3 is at 25% of 500 sites. 50% comes at 2 Mar 2026, 12:00 at the earliest.",
+        ),
+        (
             story(climb(End.CLIMBING, 5, 100)),
             "v3 is at 100% of 500 sites. v3 becomes stable at 2 Mar 2026, 10:00 at the earliest.",
         ),
@@ -172,9 +180,12 @@ def test_the_answers_stand_above_the_pictures() -> None:
 
 
 def test_what_the_metrics_say_is_told_where_they_were_asked() -> None:
-    waits = {("edge", "defect"): "Held [adoption]: 3 of 25 sites serve it"}
-    asked = text_of(Survey((CLIMBING, named(RESTING, "b")), waits=waits))
-    assert asked.count("Held [adoption]: 3 of 25 sites serve it") == 2
+    why = "waits [adoption]: 3 of 25 sites serve it"
+    held = replace(CLIMBING, coming=why, is_held=True)
+    assert standing(held) is Standing.HELD
+    assert standing(replace(HELD, is_held=False)) is Standing.CLIMBING
+    assert sentence(held) == f"v3 is at 25% of 500 sites. {why}"
+    asked = text_of((held, named(RESTING, "b")))
     assert "Read from Git and from the metrics API" in asked
     assert "Read from Git alone" in text_of((CLIMBING,))
 
@@ -365,7 +376,78 @@ def test_only_the_newest_rollout_names_its_sites() -> None:
 def test_a_page_of_hostile_lines_is_well_formed() -> None:
     told = (hostile(), replace(hostile(), stable=""), Unread(HOSTILE, HOSTILE, HOSTILE))
     requires = {HOSTILE: (HOSTILE,)}
-    page = render(Survey(told, requires, {(HOSTILE, HOSTILE): HOSTILE}, HOSTILE, NOW), HOSTILE)
+    page = render(Survey(told, requires, HOSTILE, NOW), HOSTILE)
     found = read(page)
     assert not found.seen & {"script", "link", "img", "iframe", "object", "base", "form"}
     assert all(link.startswith("#") for link in found.links)
+
+
+# ------------------------------------------------------------------ long records
+
+
+def test_a_long_record_makes_no_long_page() -> None:
+    verdicts = (Verdict.HEALTHY, Verdict.UNDECIDED)
+    long = tuple(
+        Tick(START + n * HOUR / 600, verdicts[n % 2], n % 25, 25, 25) for n in range(1, 1200)
+    )
+    flapping = replace(climb(End.CLIMBING, 5), ticks=long)
+    page = render(story(flapping), "t").decode()
+    assert len(page) < 150_000
+    assert 100 < page.count("<title>Undecided until") < 450
+
+
+def test_a_short_breach_is_not_joined_away() -> None:
+    at = (START + timedelta(seconds=seconds) for seconds in (3000, 3001, 7000))
+    verdicts = (Verdict.HEALTHY, Verdict.BREACHED, Verdict.HEALTHY)
+    few = tuple(Tick(when, one, 25, 25, 25) for when, one in zip(at, verdicts, strict=True))
+    page = render(story(replace(climb(End.CLIMBING, 5), ticks=few)), "t").decode()
+    assert "<title>Breached until 2 Mar 2026, 06:50</title>" in page
+
+
+def test_points_on_one_spot_are_drawn_once() -> None:
+    points = [(0.0, 0.0), (0.1, 0.1), (3.0, 0.0), (3.1, 0.0), (0.0, 0.0)]
+    assert [*thinned(points)] == [(0.0, 0.0), (3.0, 0.0), (0.0, 0.0)]
+
+
+# ------------------------------------------------------------------ with the metrics
+
+
+def row(**keys: object) -> Mapping[str, object]:
+    plain = {"environment": "edge", "model": "defect", "canary": "v3", "status": "Progressing"}
+    return plain | {"waitsFor": None, "wouldCommit": None} | keys
+
+
+WAITS = {
+    "code": "adoption",
+    "why": "3 of 25 sites serve it",
+    "until": None,
+    "command": "tidegate x",
+}
+
+
+@pytest.mark.parametrize(
+    ("found", "held", "expected"),
+    [
+        (
+            row(status="Holding", waitsFor=WAITS),
+            True,
+            "By its metrics: waits [adoption]: 3 of 25 sites serve it; tidegate x.",
+        ),
+        (
+            row(status="Reverting", wouldCommit="revert v3"),
+            True,
+            "By its metrics: the reconciler will commit: revert v3.",
+        ),
+        (row(wouldCommit="to 50%"), False, "By its metrics: the reconciler will commit: to 50%."),
+        (row(canary=None, status="Completed"), None, ""),
+        (row(environment="moon"), None, ""),
+        ({"environment": "edge", "model": "defect", "status": "Invalid"}, None, ""),
+    ],
+)
+def test_the_metrics_say_what_a_line_waits_for(
+    found: Mapping[str, object], held: bool | None, expected: str
+) -> None:
+    told = with_metrics(Survey((CLIMBING, UNREAD)), [found]).told
+    (one, other) = told
+    assert isinstance(one, Story)
+    assert (one.is_held, one.coming, other) == (held, expected, UNREAD)

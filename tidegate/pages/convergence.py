@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from generator.model.spans import say_span
 from tidegate.pages.axis import Axis, lay_out, say_moment
-from tidegate.pages.markup import Markup, join, path, tag, words
+from tidegate.pages.markup import Markup, join, path, tag, thinned, words
 from tidegate.pages.story import Climb, End, Step, Tick
 
 LEFT, RIGHT, TOP, UNDER = 44.0, 22.0, 24.0, 26.0
@@ -87,22 +87,13 @@ def _asked(steps: Sequence[Step], frame: Frame) -> Markup:
 
 def _reported(climb: Climb, frame: Frame) -> Markup:
     start = (frame.axis.place(climb.begun), frame.bottom)
-    points = [start, *_thinned(climb.ticks, frame)]
+    come = ((frame.axis.place(tick.at), frame.y(tick.adopted)) for tick in climb.ticks)
+    points = [start, *thinned(come, 1)]
     around = [*points, (points[-1][0], frame.bottom)]
     return join(
         tag("path", d=path(around, closed=True), class_="area"),
         tag("path", d=path(points), class_="rise thin"),
     )
-
-
-def _thinned(ticks: Sequence[Tick], frame: Frame) -> Iterator[tuple[float, float]]:
-    """Leave out what falls on the same pixel."""
-    seen = (-1, -1)
-    for tick in ticks:
-        x, y = frame.axis.place(tick.at), frame.y(tick.adopted)
-        if (round(x), round(y)) != seen:
-            seen = round(x), round(y)
-            yield x, y
 
 
 def _end(climb: Climb, frame: Frame) -> Markup:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tidegate.pages import phrases
 from tidegate.pages.axis import Axis, lay_out, say_moment
 from tidegate.pages.marks import mark
-from tidegate.pages.markup import Markup, join, path, tag, words
+from tidegate.pages.markup import Markup, join, path, tag, thinned, words
 from tidegate.pages.story import Climb, Curve, End, Move, Point
 
 LEFT, RIGHT, TOP, UNDER = 44.0, 22.0, 24.0, 26.0
@@ -143,7 +143,7 @@ def _line(frame: Frame, which: str, kind: str) -> Markup:
         for one in frame.curve.points
     ]
     start = (frame.left, frame.middle)
-    drawn = [start, *_thinned(points)]
+    drawn = [start, *thinned(points)]
     parts = [tag("path", d=path(drawn), class_=kind)]
     if len(points) <= DOTS:
         dot = "hf" if which == "bad" else "tf"
@@ -151,16 +151,6 @@ def _line(frame: Frame, which: str, kind: str) -> Markup:
         off = ((x, y) for x, y in points if 0 < abs(y - frame.middle) < end)
         parts += [tag("circle", cx=x, cy=y, r=2.2, class_=dot) for x, y in off]
     return join(*parts)
-
-
-def _thinned(points: list[tuple[float, float]]) -> Iterator[tuple[float, float]]:
-    """Leave out what falls on the same half pixel."""
-    seen = (-1, -1.0)
-    for x, y in points:
-        key = (round(2 * x), round(2 * y) / 2)
-        if key != seen:
-            seen = key
-            yield x, y
 
 
 def _moves(climb: Climb, frame: Frame) -> Markup:

@@ -1,6 +1,6 @@
 """The marks of the moves; filled: the reconciler on evidence; hollow: a person."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 from tidegate.pages.markup import Markup, join, path, tag, words
 from tidegate.pages.story import Move
@@ -100,10 +100,17 @@ def _sample(key: str, x: float, y: float) -> Markup:
         case "good" | "open" | "bad" | "none":
             height = {"open": 5.0, "none": 1.5}.get(key, 10.0)
             place = {"x": x - 5, "y": y + 5 - height, "width": 10, "height": height}
-            return tag("rect", **place, class_=key)
+            return join(*filled(key, **place))
         case _:
             name, _, person = key.partition(" ")
             return mark(Move(name), x, y, "", person=bool(person))
+
+
+def filled(kind: str, **place: float) -> Iterator[Markup]:
+    """Fill the box of a verdict; a breach is hatched, so that it is not told by colour alone."""
+    yield tag("rect", **place, class_="lost" if kind == "bad" else kind)
+    if kind == "bad":
+        yield tag("rect", **place, fill="url(#hatch)", class_="edged")
 
 
 def key_of(move: Move, *, person: bool) -> str:

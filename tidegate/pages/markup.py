@@ -1,6 +1,7 @@
 """Write HTML and SVG: foreign text enters through one function, which escapes it."""
 
 import html
+from collections.abc import Iterable, Iterator
 from typing import NewType
 
 from generator.changes import one_line
@@ -54,3 +55,20 @@ def path(points: list[tuple[float, float]], *, closed: bool = False) -> str:
     """Write the `d` of a path through points."""
     text = " ".join(f"{number(x)} {number(y)}" for x, y in points)
     return f"M{text}{'Z' if closed else ''}"
+
+
+def thinned(
+    points: Iterable[tuple[float, float]], grain: float = 0.5
+) -> Iterator[tuple[float, float]]:
+    """Leave out what falls on the same spot, so that a long record makes no long path.
+
+    Args:
+        points: In the order in which they are joined.
+        grain: Size of a spot, in pixels.
+    """
+    seen = (-1, -1)
+    for x, y in points:
+        spot = (round(x / grain), round(y / grain))
+        if spot != seen:
+            seen = spot
+            yield x, y

@@ -70,27 +70,20 @@ def _header(found: Survey, title: str, drawn: Sequence[Told]) -> Iterator[Markup
     yield tag("h1", words(answer(found)))
     needy = [one for one in drawn if standing(one) in NEEDY]
     if needy:
-        yield tag("ul", *(_answer(one, found) for one in needy[:MOST_ANSWERS]), class_="answers")
+        yield tag("ul", *(_answer(one) for one in needy[:MOST_ANSWERS]), class_="answers")
     if len(needy) > MOST_ANSWERS:
         yield tag("p", words(f"and {len(needy) - MOST_ANSWERS} more below"), class_="note")
     if found.told:
         yield board(found, drawn)
 
 
-def _answer(told: Told, found: Survey) -> Markup:
+def _answer(told: Told) -> Markup:
     which = standing(told)
     name = tag("a", words(f"{told.model} on {told.environment}"), href=f"#{anchor(told)}")
     kind = "harm" if which in (Standing.REVERTED, Standing.UNREAD) else None
+    said = tag("span", words(sentence(told)), class_="say")
     glyph = tag("b", words(GLYPHS[which]), class_="glyph", aria_hidden="true")
-    said = tag("span", name, *_said(told, found))
-    return tag("li", glyph, said, class_=kind)
-
-
-def _said(told: Told, found: Survey) -> Iterator[Markup]:
-    yield tag("span", words(sentence(told)), class_="say")
-    waits = found.waits.get((told.environment, told.model))
-    if waits:
-        yield tag("span", words(waits), class_="say")
+    return tag("li", glyph, tag("span", name, said), class_=kind)
 
 
 def _article(told: Told, found: Survey) -> Markup:
@@ -105,16 +98,11 @@ def _parts(told: Told, found: Survey) -> Iterator[Markup]:
         yield tag("p", words(told.trouble), class_="lead")
         return
     yield tag(level, words(headline(told)), class_="headline")
-    yield from _leads(told, found)
+    if because(told):
+        yield tag("p", words(because(told)), class_="lead")
     yield from section(told)
     yield tag("h3", words("Commits"), class_="part")
     yield commit_list(told)
-
-
-def _leads(told: Story, found: Survey) -> Iterator[Markup]:
-    for text in (because(told), found.waits.get((told.environment, told.model), "")):
-        if text:
-            yield tag("p", words(text), class_="lead")
 
 
 def _left_out(left_out: Sequence[Told]) -> Iterator[Markup]:
@@ -130,7 +118,7 @@ def _footer(found: Survey) -> Markup:
     through = max((story.through for story in stories), default=None)
     until = f", known up to {say_moment(through)} UTC" if through else ""
     commit = f", commit {', '.join(heads)}" if heads else ""
-    asked = " and from the metrics API" if found.waits else " alone"
+    asked = " and from the metrics API" if any(one.coming for one in stories) else " alone"
     text = (
         f"Read from Git{asked}{commit}{until}. Where sites are counted, Git asks them to run it; "
         "what they reported is named. Made by tidegate."

@@ -14,9 +14,10 @@ from tidegate.pages.staircase import staircase
 from tidegate.pages.story import Climb, Curve, End, Story
 
 WIDTH, HEIGHT = 1040.0, 432.0
-CURVE_WIDTH, CURVE_HEIGHT, WIDE = 370.0, 250.0, 570.0
+CURVE_WIDTH, CURVE_HEIGHT = 370.0, 250.0
 OPENED = 3
 MOST_CURVES = 9
+_COLUMNS = ("Bad", "Expected", "Ratio", "Predictions", "Evidence of worse", "Verdict")
 _NAMES = {
     Verdict.HEALTHY: "healthy",
     Verdict.BREACHED: "breached",
@@ -83,9 +84,9 @@ def _more(count: int, what: str) -> Iterator[Markup]:
 def _sites(climb: Climb, story: Story) -> Iterator[Markup]:
     """Draw the sites: how they came over time, and each as a square."""
     if is_known(climb):
-        drawing = convergence(climb, WIDE, CURVE_HEIGHT)
-        name = tag("figcaption", tag("b", words("sites ")), words(caption(climb)))
-        figure = tag("figure", name, chart(drawing, WIDE, CURVE_HEIGHT, "Convergence", ""))
+        drawing = convergence(climb, CURVE_WIDTH, CURVE_HEIGHT)
+        name = tag("figcaption", tag("b", words("sites")), Markup(" "), words(caption(climb)))
+        figure = tag("figure", name, chart(drawing, CURVE_WIDTH, CURVE_HEIGHT, "Sites", ""))
         text = tag("div", *(tag("p", words(note)) for note in notes(climb)), class_="beside")
         yield tag("div", figure, text, class_="curves reports")
     if climb.squares:
@@ -136,8 +137,7 @@ def _last_soak(climb: Climb) -> str:
 
 
 def _numbers(curves: Sequence[Curve], story: Story) -> Markup:
-    names = ("Objective", "Bad", "Expected", "Ratio", "Predictions", "Evidence of worse", "Verdict")
-    head = tag("tr", *(tag("th", words(name), scope="col") for name in names))
+    head = tag("tr", *(tag("th", words(name), scope="col") for name in ("Objective", *_COLUMNS)))
     rows = (_row(curve, story) for curve in curves)
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="numbers")
     return tag("div", table, class_="scroll")
@@ -160,9 +160,9 @@ def _row(curve: Curve, story: Story) -> Markup:
         tag("small", words(story.objectives.get(curve.objective, ""))),
     )
     kind = "harm" if curve.proved else None
-    return tag(
-        "tr", tag("th", name, scope="row"), *(tag("td", words(c)) for c in cells), class_=kind
-    )
+    named = zip(_COLUMNS, cells, strict=True)
+    told = (tag("td", words(cell), data_name=column) for column, cell in named)
+    return tag("tr", tag("th", name, scope="row"), *told, class_=kind)
 
 
 def _evidence(climb: Climb, curve: Curve) -> Markup:

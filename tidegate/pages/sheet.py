@@ -51,10 +51,10 @@ _PAINT = """
 .t{fill:@ink}.t2{fill:@soft}.t3{fill:@faint}
 .grid{stroke:@rule}.axis{stroke:@faint}
 .rise{stroke:@tide}.fall{stroke:@harm}.plain{stroke:@ink}.serve{stroke:@soft}
-.area{fill:@wash}.lost{fill:@blush}.lines{stroke:@harm}
+.area{fill:@wash}.lost{fill:@blush}.lines,.edged{stroke:@harm}
 .go{fill:@tide;stroke:@tide}.stop{fill:@harm;stroke:@harm}
 .go.by,.stop.by,.still{fill:@card}.go.by{stroke:@tide}.stop.by{stroke:@harm}.still{stroke:@ink}
-.good{fill:@tide}.bad{fill:@harm}.open,.none{fill:@faint}.tf{fill:@tide}.hf{fill:@harm}
+.good{fill:@tide}.open,.none{fill:@faint}.tf{fill:@tide}.hf{fill:@harm}
 .strip{fill:@rule}.on-lost{stroke:@blush}.on-area{stroke:@wash}
 """
 _SHAPE = """
@@ -74,7 +74,8 @@ text{font-family:@sans;font-size:12px}
 _PAGE_PAINT = """
 body{background:@paper;color:@ink}
 .eyebrow,.name,dt,small,.note,footer,.legend,figcaption,.stratum span,.k,thead th{color:@soft}
-.part,table,dl,.chart.wide,figure,.board a,article+article,main,.answers{border-color:@rule}
+.part,table,dl,.chart.wide,figure,.board a,.answers{border-color:@rule}
+article+article,header:has(nav)+main{border-color:@rule}
 tbody tr,.answers li{border-color:@rule}.chart.wide,figure,.board a{background:@card}
 .answers .glyph{color:@tide}.answers .harm .glyph,.card.harm .state{color:@harm}
 .chip{color:@tide;border-color:@tide}.chip.harm{color:@harm;border-color:@harm}
@@ -138,7 +139,7 @@ border:1px solid;border-radius:10px}
 figcaption{padding:0 6px 2px;font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:22px 0 12px;font-size:13px}
 .legend i{margin-right:7px;vertical-align:-1px}
-.reports figure{flex:2 1 420px;max-width:640px}.beside{flex:1 1 240px;font-size:14px}
+.beside{flex:1 1 240px;padding-top:8px;font-size:15px}
 .beside p{margin:0 0 8px;overflow-wrap:anywhere}
 .numbers td:nth-child(-n+5){text-align:right}
 .numbers th:nth-child(n+2):nth-child(-n+5){text-align:right}
@@ -158,8 +159,19 @@ i.g{transform:scale(.4)}
 details{margin-top:26px}summary{cursor:pointer;font-size:16px;font-weight:600}
 footer{margin-top:60px;font-size:13px}
 @media(max-width:560px){h1,.headline,h2.headline{font-size:25px}body{padding:18px 14px 40px}
-dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}}
-@media print{body{max-width:none}figure,section{break-inside:avoid}i{print-color-adjust:exact}}
+.lead{font-size:16px}dl{grid-template-columns:74px 1fr;gap:4px 10px}
+.board a{max-width:none;flex-basis:100%}.board .after::before{content:none}
+thead{position:absolute;clip-path:inset(50%)}
+table,tbody,th,td{display:block}tr{display:grid;gap:4px 12px;padding:9px 0}
+th,td,.numbers td:nth-child(n){padding:0;text-align:left}
+.numbers tr{grid-template-columns:1fr 1.4fr 1.2fr}.numbers th{grid-column:1/-1}
+.numbers td::before{content:attr(data-name);display:block;font-size:12px;font-weight:400}
+.commits tr{grid-template-columns:auto 1fr}
+.commits td:nth-child(3),.commits td:nth-child(4){grid-column:1/-1}
+.tiny{grid-template-columns:1fr}.dense{width:100%}
+}
+@media print{body{max-width:none;padding:0}figure,.answers,.board a,.stratum{break-inside:avoid}
+i{print-color-adjust:exact}.chart.wide svg{min-width:0}a{color:inherit}}
 """
 
 

@@ -1,20 +1,21 @@
 """The staircase: time by percentage, every rollout of a line, every move marked."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from generator.model.percent import WHOLE, Percent
 from reconciler.analysis import Verdict
 from tidegate.pages import phrases
 from tidegate.pages.axis import Axis, lay_out, say_moment
-from tidegate.pages.marks import clock, key_of, legend, mark
-from tidegate.pages.markup import Markup, join, path, tag, words
+from tidegate.pages.marks import clock, filled, key_of, legend, mark
+from tidegate.pages.markup import Markup, join, path, tag, thinned, words
 from tidegate.pages.story import Climb, End, Move, Step, Story, Tick, short
 
 LEFT, RIGHT, TOP = 58.0, 16.0, 70.0
 LETTER, SMALL = 6.4, 5.9
 LEAST_SPAN = 180.0
+LEAST_BLOCK = 3.0
 OPEN = (End.CLIMBING, End.PAUSED)
 _END_MOVES = {End.REVERTED: Move.REVERT, End.COMPLETED: Move.COMPLETE}
 
@@ -150,11 +151,11 @@ def _area(climb: Climb, frame: Frame) -> Markup:
 def _serving(climb: Climb, frame: Frame) -> Markup:
     if not _is_served(climb):
         return Markup("")
-    points = [
+    points = (
         (frame.axis.place(tick.at), frame.share(min(1.0, tick.serving / climb.n)))
         for tick in climb.ticks
-    ]
-    return tag("path", d=path(points), class_="serve")
+    )
+    return tag("path", d=path(list(thinned(points))), class_="serve")
 
 
 def _is_served(climb: Climb) -> bool:
@@ -264,6 +265,13 @@ def _titles(climbs: Sequence[Climb], frame: Frame) -> Iterator[Markup]:
                 yield tag("text", words(text), x=anchor, y=y, class_=f"t2{end}")
 
 
+_LEAST_GOOD_FIRST = (
+    Verdict.BREACHED,
+    Verdict.STALE,
+    Verdict.NO_DATA,
+    Verdict.UNDECIDED,
+    Verdict.HEALTHY,
+)
 _HEIGHTS = {
     Verdict.HEALTHY: (10.0, "good"),
     Verdict.BREACHED: (10.0, "bad"),
@@ -274,18 +282,45 @@ _HEIGHTS = {
 
 
 def _ribbon(climbs: Sequence[Climb], frame: Frame, y: float) -> Markup:
+    if not any(climb.ticks for climb in climbs):
+        return Markup("")
     parts = [tag("text", words("verdict"), x=LEFT - 10, y=y + 9, class_="t2 s e")]
     for climb in climbs:
-        start = climb.begun
-        for ticks in _runs(climb.ticks):
-            height, kind = _HEIGHTS[ticks[-1].verdict]
-            left, right = frame.axis.place(start), frame.axis.place(ticks[-1].at)
-            start = ticks[-1].at
-            text = f"{ticks[-1].verdict} until {say_moment(ticks[-1].at)}"
-            place = {"x": left, "y": y + 10 - height, "width": max(0.5, right - left)}
-            hint = tag("title", words(text))
-            parts.append(tag("g", hint, tag("rect", **place, height=height, class_=kind)))
+        for block in _blocks(climb, frame.axis):
+            height, kind = _HEIGHTS[block.verdict]
+            text = f"{block.verdict} until {say_moment(block.until)}"
+            place = {"x": block.left, "y": y + 10 - height, "height": height}
+            width = max(0.5, block.right - block.left)
+            parts.append(tag("g", tag("title", words(text)), *filled(kind, width=width, **place)))
     return join(*parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A time with one verdict, as it is drawn."""
+
+    left: float
+    right: float
+    verdict: Verdict
+    until: datetime
+
+
+def _blocks(climb: Climb, axis: Axis) -> Iterator[Block]:
+    """Join what is too narrow to be seen; the verdict that is least good stands for it."""
+    held: Block | None = None
+    start = climb.begun
+    for run in _runs(climb.ticks):
+        last = run[-1]
+        new = Block(axis.place(start), axis.place(last.at), last.verdict, last.at)
+        start = last.at
+        if held and new.right - held.left < LEAST_BLOCK:
+            verdict = min(held.verdict, new.verdict, key=_LEAST_GOOD_FIRST.index)
+            new = replace(new, left=held.left, verdict=verdict)
+        elif held:
+            yield held
+        held = new
+    if held:
+        yield held
 
 
 def _runs(ticks: Sequence[Tick]) -> Iterator[list[Tick]]:

@@ -58,17 +58,21 @@ def standing(told: Told) -> Standing:
         case End.PAUSED:
             return Standing.PAUSED
         case End.CLIMBING:
-            return Standing.HELD if _waits(told) else Standing.CLIMBING
+            return Standing.HELD if _is_held(told) else Standing.CLIMBING
         case End.REVERTED:
             return Standing.REVERTED
         case _:
             return Standing.RESTING
 
 
+def _is_held(story: Story) -> bool:
+    return story.is_held if story.is_held is not None else _waits(story) is not None
+
+
 def _waits(story: Story) -> timedelta | None:
     """Say how long it has waited beyond its soak; None where it has not."""
     step = story.climbs[-1].steps[-1]
-    waited = story.through - step.waits_from
+    waited = story.through - step.begun - step.soak
     return waited if waited > max(LATE, step.soak / 5) else None
 
 
@@ -112,7 +116,7 @@ def because(story: Story) -> str:
         case End.PAUSED:
             return _paused(story)
         case End.CLIMBING:
-            return _climbs(story, last)
+            return story.coming or _climbs(story, last)
         case _:
             return ""
 
@@ -140,7 +144,7 @@ def _name(person: str) -> str:
 def _climbs(story: Story, climb: Climb) -> str:
     step, waited = climb.steps[-1], _waits(story)
     if waited is None:
-        return f"{_next(story)} at {say_moment(step.waits_from)} at the earliest."
+        return f"{_next(story)} at {say_moment(step.begun + step.soak)} at the earliest."
     soak, span = say_span(step.soak), say_span(waited)
     return f"It waits {span} longer than its soak of {soak}{_for_whom(story)}."
 

@@ -297,6 +297,8 @@ class Story:
         objectives: Name to what is counted as bad, in words.
         advance: Who takes the next step.
         next_step: The rung above; None at the top.
+        coming: What comes next by the metrics; "" where they were not asked.
+        is_held: Whether the metrics hold it; None where they were not asked.
     """
 
     environment: str
@@ -315,6 +317,8 @@ class Story:
     objectives: Mapping[str, str] = field(default_factory=dict)
     advance: Advance = Advance.AUTOMATIC
     next_step: Percent | None = None
+    coming: str = ""
+    is_held: bool | None = None
 
     @property
     def last(self) -> Climb | None:

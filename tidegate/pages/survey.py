@@ -35,14 +35,12 @@ class Survey:
     Attributes:
         told: In the order of the board: by model, then the way a release goes.
         requires: Environments that must have completed a model before each environment.
-        waits: What the reconciler would say a line waits for, where the metrics were asked.
         head: The commit that was read.
         now: Up to here rollouts under way are drawn, UTC; None without a line.
     """
 
     told: tuple[Told, ...]
     requires: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    waits: Mapping[Key, str] = field(default_factory=dict)
     head: str = ""
     now: datetime | None = None
 
@@ -66,7 +64,7 @@ def survey(
     ranks = {name: rank for rank, name in enumerate(in_order(requires))}
     lines.sort(key=lambda line: (line[1], ranks[line[0]]))
     told = tuple(_told(repository, line, now, most) for line in lines)
-    return Survey(told, requires, {}, repository.tree.commit, now)
+    return Survey(told, requires, repository.tree.commit, now)
 
 
 def _told(repository: Repository, line: Key, now: datetime, most: int) -> Told:
