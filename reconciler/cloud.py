@@ -45,7 +45,24 @@ def next_move(
         return _drop(repository, rollout, standings)
     if rollout.phase is Phase.PROGRESSING and rollout.percent == ZERO:
         return _start(repository, rollout, standings)
-    return _end(rollout, standings) if rollout.percent == FULL else None
+    if rollout.percent == FULL and any(not one.is_settled for one in standings.values()):
+        hold = unready(rollout, standings)
+        return Move(hold) if hold else None
+    return None
+
+
+def unready(rollout: Rollout, standings: Mapping[str, Standing]) -> Hold | None:
+    """Say why a rollout that may complete must not drop stable's objects yet; None = it may."""
+    waiting = [site for site, one in standings.items() if not one.is_settled]
+    if standings and not waiting:
+        return None
+    version = f"{rollout.model}/{rollout.canary[1:].partition('-')[0]}"
+    return Hold(
+        "weights",
+        f"{rollout.stable} is needed until {_who(waiting)} without its traffic",
+        None,
+        f'tidegate promote {version} --env {rollout.environment} --baseline --reason "..."',
+    )
 
 
 def _drop(
@@ -76,15 +93,6 @@ def _start(
         return Move(Hold("objects", what, None, bump(rollout)))
     change = set_percent(repository, rollout.environment, rollout.model, first, Asked())
     return Move(Advance(first, f"the canary is up on {len(standings)} clusters"), change)
-
-
-def _end(rollout: Rollout, standings: Mapping[str, Standing]) -> Move | None:
-    """Name the clusters that a person who completes would cut off, while there are any."""
-    waiting = [site for site, one in standings.items() if not one.is_settled]
-    if not waiting:
-        return None
-    what = f"{rollout.stable} is needed until {_who(waiting)} without its traffic"
-    return Move(Hold("weights", what))
 
 
 def _who(waiting: list[str]) -> str:

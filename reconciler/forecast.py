@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from generator.model.percent import Percent
+from generator.model.percent import WHOLE, Percent
 from generator.model.rollout import Advance as AdvanceMode
 from generator.model.rollout import Phase, Rollout
 from reconciler.analysis import Judge, ObjectiveVerdict, Settings
@@ -51,7 +51,9 @@ class Course:
         weights: Shares of alpha, by objective.
         interval: Between ticks.
         hours: Length of the history.
-        spread: How far sites are from their history, 0..1.
+        spread: How far sites are from their history, 0..1; where traffic is split, how far the
+            canary's odds stray from hour to hour.
+        is_split: Each site serves both releases, in shares of its traffic.
     """
 
     rollout: Rollout
@@ -63,6 +65,7 @@ class Course:
     interval: timedelta
     hours: float
     spread: float
+    is_split: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +153,17 @@ class _Walk:
         self.predictions = 0
         self.verdicts: tuple[ObjectiveVerdict, ...] = ()
         self._course, self._objective, self._times = course, objective, times
+        self._share = 0.0
         self._judge = _judge(course)
 
     def looks(self, percent: Percent) -> Iterator[tuple[timedelta, Decision]]:
         """Give the time at a step and the decision, look after look, until the deadline."""
         course, began = self._course, self.at
         canary, soak = course.canary[percent], course.rollout.soak_at(percent)
+        self._share = percent.basis_points / WHOLE
         spacing = course.interval * max(1, round(soak / course.interval / LOOKS))
         arms: dict[str, tuple[Arm, str]] = {
-            site: ("canary" if site in canary else "stable", stratum)
+            site: ("both" if course.is_split else "canary" if site in canary else "stable", stratum)
             for site, stratum in course.sites
         }
         self._judge.feed(AssignedLine(NAME, self.at, arms))
@@ -181,15 +186,20 @@ class _Walk:
     def _tick(self, name: str, canary: frozenset[str], hours: tuple[float, float]) -> TickLine:
         course, rate = self._course, self._course.rates[name]
         arms: tuple[dict[str, tuple[int, int]], dict[str, tuple[int, int]]] = ({}, {})
+        worse = self._times if name == self._objective else 1.0
         for place, (site, _) in enumerate(course.sites):
             if site not in rate.events:
                 continue
-            is_canary = site in canary
-            worse = self._times if is_canary and name == self._objective else 1.0
-            share = rate.bad[site] * worse * (1 + course.spread * (1 if place % 2 else -1))
-            events = _between(rate.events[site], hours, place * GOLDEN % 1)
-            bad = _between(rate.events[site] * min(1.0, share), hours, place * GOLDEN**2 % 1)
-            arms[not is_canary][site] = (events, min(events, bad))
+            events, bad = rate.events[site], rate.bad[site]
+            if course.is_split:
+                astray = 1 + course.spread * (1 if int(hours[1]) % 2 else -1)
+                counts = _counts(events * self._share, bad * worse * astray, hours, place)
+                arms[0][f"{site}/canary"] = counts
+                arms[1][f"{site}/stable"] = _counts(events * (1 - self._share), bad, hours, place)
+                continue
+            is_canary, astray = site in canary, 1 + course.spread * (1 if place % 2 else -1)
+            share = bad * (worse if is_canary else 1.0) * astray
+            arms[not is_canary][site] = _counts(events, share, hours, place)
         return TickLine(NAME, name, self.at, *arms)
 
     def _decide(self, percent: Percent, began: datetime) -> Decision:
@@ -212,6 +222,15 @@ def _judge(course: Course) -> Judge:
         history = {site: (many, round(many * rate.bad[site])) for site, many in events.items()}
         judge.feed(HistoryLine(NAME, name, history))
     return judge
+
+
+def _counts(
+    per_hour: float, share: float, hours: tuple[float, float], place: int
+) -> tuple[int, int]:
+    """Give events and bad events of a span of hours."""
+    events = _between(per_hour, hours, place * GOLDEN % 1)
+    bad = _between(per_hour * min(1.0, share), hours, place * GOLDEN**2 % 1)
+    return events, min(events, bad)
 
 
 def _between(per_hour: float, hours: tuple[float, float], phase: float) -> int:

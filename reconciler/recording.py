@@ -14,13 +14,14 @@ from generator.errors import InputError
 MAX_LINE_BYTES = 16 * 2**20
 MAX_COUNT = 2**53  # a double holds it exactly
 MAX_NAME = 253
-ARMS = ("canary", "stable")
+ARMS = ("canary", "stable", "both")
 
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|\+00:00)", re.ASCII)
 
-Arm = Literal["canary", "stable"]
+Arm = Literal["canary", "stable", "both"]
+"""`both`: traffic is split, every site serves both releases at once."""
 SiteCounts = Mapping[str, tuple[int, int]]
-"""(events, bad events) per site."""
+"""(events, bad events) per site; where traffic is split, per `site/release/pod`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,10 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class AssignedLine:
-    """The arm and stratum of every site of the rollout, from `at` on."""
+    """The arm and stratum of every site of the rollout, from `at` on.
+
+    Where traffic is split all sites are in both arms, and each such line begins a step.
+    """
 
     rollout: str
     at: datetime | None
@@ -76,7 +80,7 @@ class AssignedLine:
             _check_name("site", site)
             if arm not in ARMS:
                 raise ValueError(
-                    f"site {_show(site)}: the arm is canary or stable, not {_show(arm)}"
+                    f"site {_show(site)}: the arm is canary, stable or both, not {_show(arm)}"
                 )
             _check_text(f"the stratum of {_show(site)}", stratum, least=0)
 

@@ -116,10 +116,13 @@ def _run(
 
 def _between(repository: Repository, done: Pass, standings: Mapping[str, Standing]) -> Pass:
     """Let a cloud rollout go on where objects and weights wait for each other."""
-    if done.change is not None or done.trouble:
-        return done
     rollout = repository.rollout(done.environment, done.model)
     if not rollout.canary or repository.environment(done.environment).kind is not Kind.CLOUD:
+        return done
+    if isinstance(done.decision, Advance) and done.decision.to is None:
+        hold = cloud.unready(rollout, standings)
+        return replace(done, decision=hold, change=None) if hold else done
+    if done.change is not None or done.trouble:
         return done
     move = cloud.next_move(repository, rollout, standings)
     return replace(done, decision=move.decision, change=move.change) if move else done

@@ -131,11 +131,7 @@ def plan(
     rollout, cohort, strata = _draw(repository, environment, model)
     stands = repository.rollout(environment, model).is_climbing
     steps = tuple(_steps(rollout, cohort, strata, settings))
-    basis = (
-        Basis({}, "cloud rollouts are not judged yet")
-        if settings.kind is Kind.CLOUD
-        else _basis(repository, rollout, spec, query, now, per_hour)
-    )
+    basis = _basis(repository, rollout, spec, query, now, per_hour)
     judged = settings_for(repository, rollout, Chain())
     walked, finds = _forecast(rollout, spec, settings, steps, strata, basis, judged, spread)
     return Plan(
@@ -305,6 +301,7 @@ def _forecast(
         interval=settings.interval,
         hours=basis.hours,
         spread=spread,
+        is_split=settings.kind is Kind.CLOUD,
     )
     walked = stages(course)
     names = [one.name for one in spec.objectives]

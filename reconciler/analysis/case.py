@@ -52,6 +52,11 @@ class Case:
         self._proof: Reason | None = None
 
     @property
+    def log_bound(self) -> float:
+        """Give ln of the evidence that proves harm."""
+        return self._worse.log_bound
+
+    @property
     def is_breached(self) -> bool:
         """Say whether the canary is proven worse."""
         return self._proof is not None

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from reconciler.analysis.burn import Fuel, Share, log_above
-from reconciler.analysis.ledger import BAD, EXPECTED, Ledger, Rows
+from reconciler.analysis.ledger import BAD, EXPECTED, Rows, Sums
 from reconciler.analysis.reasons import capped
 from reconciler.analysis.roster import CANARY, STABLE, Roster, columns
 from reconciler.analysis.verdict import Code, ObjectiveVerdict, Reason, Verdict
@@ -65,6 +65,14 @@ class Sides:
         return cls(newcomers, earlier, ("the sites that joined last", "those before them"))
 
 
+class Summed(Protocol):
+    """What was counted since the rollout began, and what was expected."""
+
+    @property
+    def sums(self) -> Sums:
+        """Give the sums, a column per row of the roster."""
+
+
 class Guards:
     """The guards of one objective of one rollout; mutable, no clock, no I/O.
 
@@ -95,7 +103,7 @@ class Guards:
         self._arms: Rows = np.zeros(0, np.intp)
         self._began: datetime | None = None
 
-    def add(self, line: TickLine, ledger: Ledger, *, comparable: bool) -> None:
+    def add(self, line: TickLine, ledger: Summed, *, comparable: bool) -> None:
         """Count one tick and look.
 
         Args:
@@ -129,7 +137,7 @@ class Guards:
         self._arms = now
         return np.flatnonzero((now != before) & (before > 0))
 
-    def _look(self, ledger: Ledger, at: datetime) -> Iterator[Reason]:
+    def _look(self, ledger: Summed, at: datetime) -> Iterator[Reason]:
         sides = Sides.of(self._roster)
         if not sides.subject.size:
             return
@@ -198,7 +206,7 @@ class Guards:
             return Reason(Code.BURNS_ALIKE, f"{text}: it may be what all plants share")
         return Reason(code, text)
 
-    def _exposed(self, ledger: Ledger, at: datetime) -> Reason | None:
+    def _exposed(self, ledger: Summed, at: datetime) -> Reason | None:
         elapsed = at - (self._began or at)
         table = ledger.sums.table
         if elapsed < LEAST_ELAPSED or table.shape[1] < 2:

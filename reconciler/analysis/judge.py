@@ -1,5 +1,7 @@
 """Judge one rollout: lines of its recording in, one verdict per tick out."""
 
+import math
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import assert_never
 
@@ -7,10 +9,11 @@ import numpy as np
 
 from generator.errors import InputError
 from reconciler.analysis.case import Case
-from reconciler.analysis.guards import Guards, beside
+from reconciler.analysis.guards import Guards, Watch, beside
 from reconciler.analysis.ledger import EVENTS
 from reconciler.analysis.reporting import Reporting
 from reconciler.analysis.roster import Roster
+from reconciler.analysis.split import SplitCase, site_of
 from reconciler.analysis.verdict import ObjectiveVerdict, Settings
 from reconciler.recording import AssignedLine, HistoryLine, Line, ObjectivesLine, TickLine
 
@@ -28,7 +31,7 @@ class Judge:
         self._weights: ObjectivesLine | None = None
         self._history: dict[str | None, dict[str, tuple[int, int]]] = {}
         self._roster = Roster()
-        self._cases: dict[str, Case] = {}
+        self._cases: dict[str, Case | SplitCase] = {}
         self._guards: dict[str, Guards] = {}
         self.reporting = Reporting(self.settings, self._roster)
 
@@ -36,13 +39,22 @@ class Judge:
     def served(self) -> frozenset[str]:
         """Give the sites that ever had canary events."""
         rows = [np.flatnonzero(case.ledger.sums.table[EVENTS]) for case in self._cases.values()]
-        return self._roster.names(np.concatenate(rows)) if rows else frozenset()
+        names = self._roster.names(np.concatenate(rows)) if rows else frozenset()
+        return frozenset(map(site_of, names)) if self._roster.clusters else names
 
     @property
     def breached(self) -> frozenset[str]:
         """Give the objectives that a verdict would call breached."""
         lost = self.reporting.proof is not None
         return frozenset(name for name, case in self._cases.items() if lost or case.is_breached)
+
+    @property
+    def spends(self) -> Mapping[str, float]:
+        """Give the chance of a false revert that each test may spend, "" for reporting loss."""
+        found = {name: math.exp(-case.log_bound) for name, case in self._cases.items()}
+        if not self._roster.clusters:
+            found[""] = self.settings.alpha * self.settings.reporting
+        return found
 
     def feed(self, line: Line, *, decide: bool = True) -> ObjectiveVerdict | None:
         """Take the next line.
@@ -90,10 +102,15 @@ class Judge:
         known.update(line.sites)
 
     def _assign(self, line: AssignedLine) -> None:
-        if self._roster.assign(line):
+        was_split = self._roster.clusters > 0
+        begins = self._roster.assign(line)
+        if self._cases and was_split != (self._roster.clusters > 0):
+            raise InputError("traffic is split from the first tick on, or never")
+        if begins:
             for case in self._cases.values():
                 case.begin_step()
-        self.reporting.assign(line)
+        if not self._roster.clusters:
+            self.reporting.assign(line)
 
     def _tick(self, line: TickLine, *, decide: bool) -> ObjectiveVerdict | None:
         case = self._cases.get(line.objective) or self._open(line.objective)
@@ -102,15 +119,20 @@ class Judge:
         scene = case.add(line)
         guards = self._guards[line.objective]
         guards.add(line, case.ledger, comparable=scene.stable_trouble is None)
-        self.reporting.hear(line)
-        if not decide:
-            return None
-        return beside(case.verdict(line, scene), (self.reporting, guards))
+        # Whoever serves both releases falls silent with both: that tells nothing of one of them.
+        watches: tuple[Watch, ...] = (guards,)
+        if not self._roster.clusters:
+            self.reporting.hear(line)
+            watches = (self.reporting, guards)
+        return beside(case.verdict(line, scene), watches) if decide else None
 
-    def _open(self, objective: str) -> Case:
+    def _open(self, objective: str) -> Case | SplitCase:
         weight = self._weight(objective)
-        history = self._history.get(None, {}) | self._history.get(objective, {})
         budget = self.settings.budgets.get(objective)
+        if self._roster.clusters:
+            self._guards[objective] = Guards(budget, self._roster, {})
+            return SplitCase(self.settings, objective, weight, self._roster)
+        history = self._history.get(None, {}) | self._history.get(objective, {})
         self._guards[objective] = Guards(budget, self._roster, history)
         return Case(self.settings, objective, weight, self._roster, history)
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from reconciler.analysis.ledger import BAD, EVENTS, Ledger, Rows
 from reconciler.analysis.placebo import DRAWS, Standing, cohorts, fewest_canary
@@ -10,6 +11,26 @@ from reconciler.statistics import log_under
 
 LARGEST = 1e300
 LEAST_FOR_FORECAST = 0.5  # nats; below it a forecast would be a guess
+
+
+class Totals(Protocol):
+    """What the canary did since the rollout began."""
+
+    @property
+    def events(self) -> int:
+        """Give its events."""
+
+    @property
+    def bad(self) -> int:
+        """Give the bad ones."""
+
+    @property
+    def expected_bad(self) -> float:
+        """Give the bad ones that were expected, where it could be compared."""
+
+    @property
+    def not_compared(self) -> int:
+        """Give the events that could not be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +100,7 @@ def capped(log: float) -> float:
     return min(LARGEST, math.exp(min(log, 700.0)))
 
 
-def worse(ledger: Ledger, log_worse: float, log_bound: float) -> Reason:
+def worse(ledger: Totals, log_worse: float, log_bound: float) -> Reason:
     """Say how a breach was proven."""
     times = ledger.bad / max(ledger.expected_bad, 1e-9)
     return Reason(
@@ -122,7 +143,7 @@ def _passes_alone(scene: Scene, step: Step, settings: Settings) -> bool:
     return shown >= -math.log(settings.beta)
 
 
-def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...]:
+def notes(scene: Scene, ledger: Totals, settings: Settings) -> tuple[Reason, ...]:
     """Give what a reader of the numbers should know besides."""
     found: list[Reason] = []
     if scene.drawn:
@@ -140,7 +161,7 @@ def notes(scene: Scene, ledger: Ledger, settings: Settings) -> tuple[Reason, ...
     return tuple(found)
 
 
-def missing(step: Step, ledger: Ledger, settings: Settings) -> int | None:
+def missing(step: Step, ledger: Totals, settings: Settings) -> int | None:
     """Forecast how many more canary events this step needs; None where nothing can be told.
 
     By the growth of the evidence so far; before there is any, twice Wald's bound for a canary
@@ -180,7 +201,7 @@ def ruled_out(step: Step) -> Reason:
 
 def _alone(scene: Scene, settings: Settings) -> Reason | None:
     if scene.stable == 0:
-        text = "no stable site is left to compare with; E_bad stays as it was"
+        text = "nothing stable is left to compare with; E_bad stays as it was"
         return Reason(Code.NO_CONCURRENT_STABLE, text)
     if scene.drawn:
         return _few_cohorts(scene)
@@ -231,10 +252,8 @@ def _few_sites(step: Step, settings: Settings) -> Reason | None:
 def _few_events(step: Step, settings: Settings) -> Reason | None:
     if step.newcomers >= settings.min_events:
         return None
-    text = (
-        f"{step.newcomers:,} events from the sites that joined in this step, "
-        f"{settings.min_events:,} needed"
-    )
+    who = "" if step.newcomers == step.events else " from the sites that joined"
+    text = f"{step.newcomers:,} events{who} in this step, {settings.min_events:,} needed"
     return Reason(Code.FEW_EVENTS, text)
 
 

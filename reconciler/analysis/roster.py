@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from generator.errors import InputError
 from reconciler.analysis.ledger import Arm, Rows
 from reconciler.recording import AssignedLine, SiteCounts, TickLine
 
@@ -11,10 +12,19 @@ ABSENT, STABLE, CANARY = range(3)
 
 
 class Roster:
-    """The sites of one rollout, each with a row that it keeps; mutable."""
+    """The sites of one rollout, each with a row that it keeps; mutable.
+
+    Attributes:
+        step: Number of the present step, from 0 on.
+        joined: The step in which each row joined the canary.
+        clusters: Sites that serve both releases at once; 0 where traffic is not split. Then a row
+            is a pod, or all of a release on one site, and stands in the arm where it was seen.
+    """
 
     def __init__(self) -> None:
         self.step = 0
+        self.clusters = 0
+        self._last: AssignedLine | None = None
         self.joined: Rows = np.zeros(0, dtype=np.intp)
         self._arms: Rows = np.zeros(0, dtype=np.intp)
         self._rows: dict[str, int] = {}
@@ -71,7 +81,20 @@ class Roster:
         """Take a new assignment and say whether a step begins with it.
 
         Sites that it leaves out are in no arm.
+
+        Raises:
+            InputError: Traffic is split at some sites only, or not from the first line on.
         """
+        both = sum(arm == "both" for arm, _ in line.sites.values())
+        if both not in (0, len(line.sites)) or (self._last and (both > 0) != (self.clusters > 0)):
+            raise InputError("either all sites are in both arms, from the first line on, or none")
+        before, self._last = self._last, line
+        if both:
+            self.clusters = both
+            # The same line again is no new step.
+            begins = before is not None and line.at != before.at
+            self.step += begins
+            return begins
         canary = frozenset(site for site, (arm, _) in line.sites.items() if arm == "canary")
         begins = bool(self._canary) and canary != self._canary
         self.step += begins

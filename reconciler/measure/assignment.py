@@ -29,6 +29,7 @@ class Assignment:
         canary: Release that climbs, or "".
         sites: Site id to stratum; other sites are not looked at.
         cuts: In time order; before the first one every site is in the stable arm.
+        is_split: Traffic is: every site serves both releases at once, and a cut begins a step.
     """
 
     rollout: str
@@ -36,6 +37,7 @@ class Assignment:
     canary: str
     sites: Mapping[str, str]
     cuts: tuple[Cut, ...] = ()
+    is_split: bool = False
 
     def __post_init__(self) -> None:
         """Refuse cuts out of order and arms that cannot be told apart."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reconciler.measure.assignment import Assignment, Roster, Window, roster
 from reconciler.measure.counters import Counters, Starts, read_counters, read_starts
+from reconciler.measure.pods import by_pod
 from reconciler.measure.series import Answer
 from reconciler.measure.sights import Info, Sight, read_info, sights
 from reconciler.measure.table import Floats
@@ -60,10 +61,15 @@ class _Reading:
     starts: Starts
     notes: tuple[str, ...]
 
-    def present(self, info: Info) -> Bools:
-        named = info.present(len(self.sites.names))
-        fresh: Bools = np.logical_or.reduce([named, *(one.fresh for one in self.tallies)])
-        return fresh
+    def present(self, info: Info, sites: Roster) -> Bools:
+        found = info.present(len(sites.names))
+        fresh = [one.fresh for one in self.tallies]
+        if self.sites.names == sites.names:
+            return np.asarray(np.logical_or.reduce([found, *fresh]))
+        rows = [sites.rows[name.partition("/")[0]] for name in self.sites.names]
+        for one in fresh:
+            np.logical_or.at(found, rows, one)
+        return found
 
 
 def measure(
@@ -72,7 +78,8 @@ def measure(
     """Turn the answers of one window into increments.
 
     A site counts only under the release that its arm should serve and that its own series
-    name; whatever else it counts belongs to neither arm and shows in its sight.
+    name; whatever else it counts belongs to neither arm and shows in its sight. Where traffic is
+    split, pods take the place of sites, and `fresh` counts the sites that they are on.
 
     Args:
         asked: The questions.
@@ -85,20 +92,22 @@ def measure(
 
     Source: design.md sections 4 and 5.
     """
-    reading = _read(asked, answers, assignment, window)
-    info = read_info(answers[asked.info].series, reading.sites, window)
-    present = reading.present(info)
-    seen = sights(info, present, assignment.canary, reading.sites, window, reading.starts)
+    sites, reading = roster(assignment, window), _read(asked, answers, assignment, window)
+    info = read_info(answers[asked.info].series, sites, window)
+    present, starts = reading.present(info, sites), reading.starts
+    if assignment.is_split:
+        starts = read_starts(answers[asked.started].series, window)
+    seen = sights(info, present, assignment.canary, sites, window, starts)
     columns = range(len(window.seconds))[window.judged]
     return Measurement(
         ticks=tuple(
-            _tick(assignment.rollout, one, reading.sites, window, column, present)
+            _tick(assignment, one, reading.sites, window, column, present)
             for column in columns
             for one in reading.tallies
         ),
         sights=seen,
         warnings=_warnings(asked, answers),
-        notes=_shortened((*reading.notes, *_disagreements(seen, assignment, reading.sites))),
+        notes=_shortened((*reading.notes, *_disagreements(seen, assignment, sites))),
     )
 
 
@@ -119,7 +128,7 @@ def history(
     before = Assignment(assignment.rollout, assignment.stable, "", assignment.sites)
     reading = _read(asked, answers, before, window)
     info = read_info(answers[asked.info].series, reading.sites, window)
-    present = reading.present(info)[:, window.judged]
+    present = reading.present(info, reading.sites)[:, window.judged]
     shares = present.sum(axis=1) / max(1, present.shape[1])
     return History(
         lines=tuple(
@@ -136,8 +145,11 @@ def _read(
     asked: Questions, answers: Mapping[str, Answer], assignment: Assignment, window: Window
 ) -> _Reading:
     sites = roster(assignment, window)
-    starts = read_starts(answers[asked.started].series, window)
     wanted = dict.fromkeys(text for count in asked.counts for text in (count.total, count.part))
+    if assignment.is_split:
+        told, sites = by_pod(answers, (*wanted, asked.started), assignment, window)
+        answers = {**answers, **told}
+    starts = read_starts(answers[asked.started].series, window)
     read = {text: read_counters(answers[text].series, sites, window, starts) for text in wanted}
     tallies = tuple(_tally(count, read, sites, window) for count in asked.counts)
     notes = [note for text in asked.texts for note in answers[text].notes]
@@ -154,20 +166,37 @@ def _tally(
 
 
 def _tick(
-    rollout: str, one: Tally, sites: Roster, window: Window, column: int, present: Bools
+    assignment: Assignment,
+    one: Tally,
+    sites: Roster,
+    window: Window,
+    column: int,
+    present: Bools,
 ) -> TickLine:
     canary: Bools = sites.is_canary[:, column]
     known, fresh = one.has_data[:, column], one.fresh[:, column]
     events, bad = one.events[:, column], one.bad[:, column]
+    fresh_in = (fresh & canary, fresh & ~canary)
+    fresh_sites = [int(which.sum()) for which in fresh_in]
+    quiet: tuple[str, ...] = ()
+    if assignment.is_split:
+        fresh_sites = [_places(sites, which) for which in fresh_in]
+    else:  # whoever serves both releases falls silent with both, which tells nothing
+        quiet = tuple(sites.names[row] for row in np.flatnonzero(present[:, column] & ~known))
     return TickLine(
-        rollout=rollout,
+        rollout=assignment.rollout,
         objective=one.objective,
         at=window.at(column),
         canary=_counts(sites, known & canary, events, bad),
         stable=_counts(sites, known & ~canary, events, bad),
-        fresh=(int((fresh & canary).sum()), int((fresh & ~canary).sum())),
-        seen=tuple(sites.names[row] for row in np.flatnonzero(present[:, column] & ~known)),
+        fresh=(fresh_sites[0], fresh_sites[1]),
+        seen=quiet,
     )
+
+
+def _places(sites: Roster, which: Bools) -> int:
+    """Count the sites that rows are on."""
+    return len({sites.names[row].partition("/")[0] for row in np.flatnonzero(which)})
 
 
 def _total(one: Tally, sites: Roster, window: Window) -> SiteCounts:
@@ -188,7 +217,8 @@ def _counts(sites: Roster, which: Bools, events: Floats, bad: Floats) -> SiteCou
 def _disagreements(seen: Mapping[str, Sight], assignment: Assignment, sites: Roster) -> list[str]:
     """Name sites that serve what no step of this rollout explains; a late canary is no news."""
     found: dict[tuple[str, str], list[str]] = {}
-    expected = {"canary": {assignment.stable, assignment.canary}, "stable": {assignment.stable}}
+    both = {assignment.stable, assignment.canary}
+    expected = {"canary": both, "stable": both if assignment.is_split else {assignment.stable}}
     for site, is_canary in zip(sites.names, sites.is_canary[:, -1].tolist(), strict=True):
         serving, arm = seen[site].serving, "canary" if is_canary else "stable"
         if serving is not None and serving not in expected[arm]:

@@ -28,7 +28,7 @@ def adoption(
     """
     canary = course.canary(course.rollout.percent)
     fresh = {site for site, sight in sights.items() if sight.last_seen == window.end}
-    serving = {site for site in canary & fresh if sights[site].serving == course.rollout.canary}
+    serving = {site for site in canary & fresh if _serves(course, sights[site])}
     due = _due(course, sights, window, now)
     started = {site for site in due if site in counted or sights[site].served}
     late = due - started - serving
@@ -42,6 +42,11 @@ def adoption(
         due=len(due),
         stable_fresh=len(others & fresh) >= USUAL * share * len(others) > 0,
     )
+
+
+def _serves(course: Course, sight: Sight) -> bool:
+    release = course.rollout.canary
+    return sight.serving == release or (course.is_split and release in sight.others)
 
 
 def _due(course: Course, sights: Mapping[str, Sight], window: Window, now: datetime) -> set[str]:

@@ -10,8 +10,8 @@ from generator.cohort import canary_sites, stratum_of
 from generator.documents.rollout import read_rollout
 from generator.errors import InputError
 from generator.model.cohort import Cohort
-from generator.model.environment import Environment
-from generator.model.percent import Percent
+from generator.model.environment import Environment, Kind
+from generator.model.percent import ZERO, Percent
 from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler import record
@@ -43,12 +43,12 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """All that stands in Git about one climbing rollout."""
+    """All that stands in Git about one climbing rollout; in the cloud nobody is drawn."""
 
     repository: Repository
     rollout: Rollout
     settings: Environment
-    cohort: Cohort
+    cohort: Cohort | None
     chain: record.Chain
     moments: tuple[Moment, ...]
 
@@ -64,6 +64,11 @@ class Course:
         return "" if newest.is_seen else newest.commit
 
     @property
+    def is_split(self) -> bool:
+        """Say whether each site serves both releases, and the percentage is one of traffic."""
+        return self.settings.kind is Kind.CLOUD
+
+    @property
     def asked(self) -> Questions:
         """Give the questions to the metrics API."""
         rollout = self.rollout
@@ -72,8 +77,10 @@ class Course:
         return questions(rollout.environment, rollout.model, arms, spec.objectives)
 
     def canary(self, percent: Percent) -> frozenset[str]:
-        """Give the present sites that run the canary at a percentage."""
-        present = (site.id for site in self.repository.sites(self.rollout.environment))
+        """Give the present sites that run the canary at a percentage; in the cloud all or none."""
+        present = [site.id for site in self.repository.sites(self.rollout.environment)]
+        if self.is_split:
+            return frozenset(present if percent != ZERO else ())
         return canary_sites(replace(self.rollout, percent=percent), self.cohort, present)
 
     @property
@@ -86,6 +93,7 @@ class Course:
             canary=self.rollout.canary,
             sites={site.id: stratum_of(site, self.settings.strata) for site in sites},
             cuts=tuple(Cut(one.at, self.canary(one.percent)) for one in self.moments),
+            is_split=self.is_split,
         )
 
 
@@ -97,12 +105,13 @@ def read_course(
     Raises:
         InputError: The cohort is missing, or what the rollout began with was changed.
     """
+    settings = repository.environment(rollout.environment)
     cohort = repository.cohort(rollout.environment, rollout.model)
-    if cohort is None or cohort.rollout != rollout.id:
+    is_drawn = settings.kind is Kind.EDGE
+    if is_drawn and (cohort is None or cohort.rollout != rollout.id):
         path = layout.cohort(rollout.environment, rollout.model)
         raise InputError("the cohort of this rollout is missing", file=path, hint="promote again")
     moments = timeline(repository.tree, rollout, chain.seen, now)
-    settings = repository.environment(rollout.environment)
     course = Course(repository, rollout, settings, cohort, chain, moments)
     if chain.asked not in (None, asked_for(course.asked)):
         hint = "git revert that edit, or tidegate revert and promote again"

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from generator import layout
-from generator.model.environment import Kind
 from generator.model.rollout import Rollout
 from generator.repository import Repository
 from reconciler import policy, record
@@ -90,9 +89,6 @@ def look(
     rollout = repository.rollout(environment, model)
     if not rollout.is_climbing:
         return Outlook(rollout)
-    if repository.environment(environment).kind is Kind.CLOUD:
-        why = "cloud rollouts are not judged yet: move the weights by hand, a step at a time"
-        return Outlook(rollout, Hold("cloud", why, None, _by_hand(rollout)))
     check_names(rollout)
     chain, judge = _hear(repository, rollout, memory)
     course = read_course(repository, rollout, chain, now)
@@ -119,13 +115,6 @@ def _found(
         return _look(outlook, course, judge, query, now, memory)
     except MetricsUnavailable as error:
         return replace(outlook, decision=Hold("metrics", f"the metrics cannot be read: {error}"))
-
-
-def _by_hand(rollout: Rollout) -> str:
-    if rollout.step_after(rollout.percent) is not None:
-        return policy.bump(rollout)
-    version = f"{rollout.model}/{rollout.canary[1:].partition('-')[0]}"
-    return f'tidegate promote {version} --env {rollout.environment} --baseline --reason "..."'
 
 
 def _hear(repository: Repository, rollout: Rollout, memory: Memory) -> tuple[record.Chain, Judge]:

@@ -185,10 +185,12 @@ def _waiting(course: Course, start: datetime, *, is_first: bool) -> list[Cut]:
 
 
 def _assigned(assignment: Assignment, cut: Cut) -> AssignedLine:
-    arms: dict[str, tuple[Arm, str]] = {
-        site: ("canary" if site in cut.canary else "stable", stratum)
-        for site, stratum in assignment.sites.items()
-    }
+    def arm(site: str) -> Arm:
+        if assignment.is_split:
+            return "both"
+        return "canary" if site in cut.canary else "stable"
+
+    arms = {site: (arm(site), stratum) for site, stratum in assignment.sites.items()}
     return AssignedLine(assignment.rollout, cut.since, arms)
 
 

@@ -1,14 +1,21 @@
-"""Sites that do what Git says a little later, and the processes that they run."""
+"""Sites that do what Git says a little later, and the processes that they run.
+
+A cloud cluster runs both releases at once and splits its traffic by the weights in Git.
+"""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import yaml
+
 from generator.layout import RepoPath
+from generator.model.percent import WHOLE
 from reconciler.simulate.scenario import Fault, Kind, Scenario, Where
 
 _POINTER = re.compile(r"sites/[^/]+/(?P<site>[^/]+)/[^/]+/kustomization\.yaml")
+_VALUES = re.compile(r"sites/[^/]+/(?P<site>[^/]+)/[^/]+/values\.yaml")
 _TARGET = re.compile(rb"/(v[0-9]+-[0-9a-f]{8})/[a-z0-9-]+\"")
 FOREVER = float("inf")
 
@@ -28,11 +35,14 @@ class Fleet:
     Attributes:
         processes: By site, in the order of time.
         canary: Release that climbs, or "".
+        shares: By cluster, the share of its traffic that each release has, and from when on; in
+            the order of time.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self.processes: dict[str, list[Process]] = {site: [] for site in scenario.sites}
         self.canary = ""
+        self.shares: dict[str, list[tuple[float, Mapping[str, float]]]] = {}
         self._scenario = scenario
         self._order: Sequence[str] = tuple(scenario.sites)
         self._chosen: dict[Where, frozenset[str]] = {}
@@ -71,6 +81,23 @@ class Fleet:
             target = _TARGET.search(data) if found and data else None
             if found and target and found["site"] in self.processes:
                 self._start(found["site"], target.group(1).decode(), begun)
+            values = _VALUES.fullmatch(path)
+            if values and data and values["site"] in self.processes:
+                self._split(values["site"], yaml.safe_load(data)["weights"], begun)
+
+    def is_settled(self, at: datetime) -> bool:
+        """Say whether every cluster does what Git says."""
+        return all(told[-1][0] <= at.timestamp() for told in self.shares.values())
+
+    def _split(self, site: str, weights: Mapping[str, int], begun: float) -> None:
+        told = self.shares.setdefault(site, [])
+        told.append((begun, {name: weight / WHOLE for name, weight in weights.items()}))
+        mine = self.processes[site]
+        for one in mine:
+            if one.release not in weights and one.ended == FOREVER:
+                one.ended = max(one.begun, begun)
+        running = {one.release for one in mine if one.ended == FOREVER}
+        mine += [Process(name, begun) for name in weights if name not in running]
 
     def _start(self, site: str, release: str, begun: float) -> None:
         since = timedelta(seconds=begun - self._scenario.promoted.timestamp())

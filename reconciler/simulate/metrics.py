@@ -13,8 +13,8 @@ from generator.model.objective import Selector
 from generator.model.spans import parse_span
 from generator.model.telemetry import PROCESS_START, RELEASE_INFO
 from reconciler.simulate.fleet import Fleet, Process
-from reconciler.simulate.notation import Notation, Point, Term
-from reconciler.simulate.reading import EDGE, MODEL
+from reconciler.simulate.notation import Chance, Notation, Point, Term, thinned
+from reconciler.simulate.reading import MODEL
 from reconciler.simulate.scenario import Exported, Fault, Kind, Scenario, Where
 
 ONE = Notation((Term(1.0),))
@@ -24,7 +24,6 @@ OWN = (
     Exported(EVERYWHERE, RELEASE_INFO, {}, ONE),
     Exported(EVERYWHERE, PROCESS_START, {}, ONE),
 )
-LABELS = {"environment": EDGE, "model": MODEL}
 
 
 class Broken(Exception):  # noqa: N818 (a state of the API)
@@ -59,7 +58,9 @@ class Metrics:
 
     def __post_init__(self) -> None:
         """Start with empty memories."""
+        self.labels = {"environment": self.scenario.environment, "model": MODEL}
         self._written: dict[tuple[int, str], tuple[Point, ...]] = {}
+        self._served: dict[tuple[int, str, str, int], tuple[Point, ...]] = {}
         self._taken: dict[tuple[str, int, str], bool] = {}
         self._sources: dict[tuple[int, str, str, str, float], _Source] = {}
         self._zero = self.scenario.promoted.timestamp()
@@ -88,7 +89,7 @@ class Metrics:
 
     def _exploded(self, query: str, count: int, at: int) -> Iterator[object]:
         site = next(iter(self.scenario.sites))
-        for metric, labels in [(Selector.read(query).metric, {"site": site, **LABELS})]:
+        for metric, labels in [(Selector.read(query).metric, {"site": site, **self.labels})]:
             for number in range(count):
                 own = {"__name__": metric, **labels, "release": self.fleet.canary, "i": str(number)}
                 yield {"metric": own, "values": [[at, "1"]]}
@@ -114,7 +115,7 @@ class Metrics:
         key = (query, number, release)
         if key not in self._taken:
             selector = Selector.read(query)
-            labels = {**LABELS, "release": release, **one.labels}
+            labels = {**self.labels, "release": release, **one.labels}
             self._taken[key] = selector.metric == one.metric and all(
                 matcher.takes(labels.get(matcher.label, "")) for matcher in selector.matchers
             )
@@ -135,7 +136,7 @@ class Metrics:
         for release, values in by_release.items():
             if not self._is_taken(query, number, one, release):
                 continue
-            labels = {"__name__": one.metric, **LABELS, "site": site, "release": release}
+            labels = {"__name__": one.metric, **self.labels, "site": site, "release": release}
             line = {"metric": {**labels, **one.labels}, "values": values}
             yield line
             twice = source.faults[Kind.TWICE]
@@ -171,6 +172,28 @@ class Metrics:
         if key not in self._written:
             self._written[key] = one.values.points(whose)
         return self._written[key]
+
+    def served(self, number: int, one: Exported, site: str, process: Process) -> tuple[Point, ...]:
+        """Write out what a release that has a share of the traffic counts."""
+        told = self.fleet.shares.get(site, [])
+        key = (number, site, process.release, len(told))
+        if key not in self._served:
+            points = self.written(number, one, site)
+            start = self._zero - self.scenario.lead.total_seconds()
+            begun = start if one.on_fleet_clock else process.begun
+            step = self.interval_s
+            first = -(-begun // step) * step
+            shares = [
+                next(
+                    (by.get(process.release, 0.0) for since, by in reversed(told) if since < at),
+                    0.0,
+                )
+                for at in (first + (place - 0.5) * step for place in range(len(points)))
+            ]
+            whose = f"{self.luck}/{number}/{site}/{process.release}/served"
+            luck = Chance(whose) if one.values.is_by_chance else None
+            self._served[key] = tuple(thinned(points, shares, luck))
+        return self._served[key]
 
 
 @dataclass
@@ -251,7 +274,9 @@ class _Source:
         start = self.api.scenario.start.timestamp()
         first = -(-(start if self.exported.on_fleet_clock else self.process.begun) // step)
         place = int(at // step - first)
-        points = self.api.written(self.number, self.exported, self.site)
+        api, told = self.api, (self.number, self.exported, self.site)
+        is_split = api.scenario.is_split and self.exported not in OWN
+        points = api.served(*told, self.process) if is_split else api.written(*told)
         if not 0 <= place < len(points) or at % step > STALE_S:
             return None
         return points[place]

@@ -11,7 +11,7 @@ Source: promtool's page "Unit testing for rules", `series` and `values`.
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -135,3 +135,39 @@ class Chance:
             count += 1
             term *= mean / count
         return count
+
+    def binomial(self, count: int, share: float) -> int:
+        """Draw how many of some events are chosen, in the same manner."""
+        if not 0.0 < share < 1.0 or count <= 0:
+            return count if share >= 1.0 else 0
+        spread = math.sqrt(count * share * (1 - share))
+        if spread > math.sqrt(_NORMAL):
+            drawn = round(count * share + spread * _STANDARD.inv_cdf(self.uniform()))
+            return min(count, max(0, drawn))
+        level, chosen = self.uniform(), 0
+        term = (1 - share) ** count
+        while level >= term and chosen < count:
+            level -= term
+            term *= (count - chosen) / (chosen + 1) * share / (1 - share)
+            chosen += 1
+        return chosen
+
+
+def thinned(
+    points: Sequence[Point], shares: Sequence[float], luck: Chance | None
+) -> Iterator[Point]:
+    """Let a counter count only a share of what it would.
+
+    Args:
+        points: What it would show.
+        shares: What part of the events up to each point is its own, 0..1.
+        luck: Draws which events those are; None = exactly the share, rounded down.
+    """
+    before, counted = 0.0, 0.0
+    for point, share in zip(points, shares, strict=True):
+        if point is None:
+            yield None
+            continue
+        grown, before = point - before, point
+        counted += luck.binomial(int(grown), share) if luck else grown * share
+        yield float(math.floor(counted))

@@ -19,6 +19,8 @@ from generator.model.percent import Percent
 from generator.model.spans import parse_span, write_span
 from reconciler.simulate.notation import Notation
 from reconciler.simulate.scenario import (
+    CLOUD,
+    EDGE,
     KEYS,
     Deed,
     Expected,
@@ -29,27 +31,13 @@ from reconciler.simulate.scenario import (
     Where,
 )
 
-EDGE, MODEL = "edge-k3s", "defect-detector"
+MODEL = "defect-detector"
 IMAGE = f"registry.example/server@sha256:{'5e' * 32}"
 MOST_SITES = 10_000
 MOST_SEEDS = 1_000
 DEEDS = ("pause", "resume", "revert")
 API = ("500", "503", "timeout", "reset", "garbage", "empty")
 _HEAD = "apiVersion: tidegate.dev/v1alpha1\nkind: {kind}\n"
-_OWN: Mapping[str, tuple[RepoPath, str]] = {
-    "environment": (
-        layout.environment(EDGE),
-        f"{_HEAD.format(kind='Environment')}name: {EDGE}\ntype: edge-k3s\nstrata: [region]\n",
-    ),
-    "rollout": (
-        layout.rollout(EDGE, MODEL),
-        f"{_HEAD.format(kind='Rollout')}model: {MODEL}\nenvironment: {EDGE}\npercent: 0\n",
-    ),
-    "objectives": (
-        layout.model(MODEL),
-        f"{_HEAD.format(kind='Model')}name: {MODEL}\nimage: '{IMAGE}'\n",
-    ),
-}
 _ERRORS = """\
 objectives:
 - name: errors
@@ -60,6 +48,25 @@ objectives:
 """
 
 
+def _own(environment: str) -> Mapping[str, tuple[RepoPath, str]]:
+    return {
+        "environment": (
+            layout.environment(environment),
+            f"{_HEAD.format(kind='Environment')}name: {environment}\ntype: {environment}\n"
+            "strata: [region]\n",
+        ),
+        "rollout": (
+            layout.rollout(environment, MODEL),
+            f"{_HEAD.format(kind='Rollout')}model: {MODEL}\nenvironment: {environment}\n"
+            "percent: 0\n",
+        ),
+        "objectives": (
+            layout.model(MODEL),
+            f"{_HEAD.format(kind='Model')}name: {MODEL}\nimage: '{IMAGE}'\n",
+        ),
+    }
+
+
 def read_scenario(file: str, data: bytes) -> Scenario:
     """Read one scenario.
 
@@ -68,13 +75,15 @@ def read_scenario(file: str, data: bytes) -> Scenario:
     """
     document = Document(file, data)
     top = document.top("Scenario")
-    files = _files(document, top)
     fleet = top.mapping("fleet", required=True)
-    groups = dict(_groups(document, fleet))
+    environment = CLOUD if fleet.has("clusters") else EDGE
+    files = _files(document, top, environment)
+    groups = dict(_groups(document, fleet, "clusters" if environment == CLOUD else "sites"))
     sites = {f"{name}-{n:04d}": name for name, count in groups.items() for n in range(1, count + 1)}
-    history = _history(files)
+    history = _history(files, environment)
     build = partial(
         Scenario,
+        environment=environment,
         about=top.value("about", str, "", required=True),
         files=files,
         sites=sites,
@@ -93,22 +102,23 @@ def read_scenario(file: str, data: bytes) -> Scenario:
     return document.finish(build)
 
 
-def _files(document: Document, top: Fields) -> Mapping[RepoPath, bytes]:
+def _files(document: Document, top: Fields, environment: str) -> Mapping[RepoPath, bytes]:
     """Take the parts in the words of the repository, and let their own readers check them."""
     found: dict[RepoPath, bytes] = {}
+    parts = _own(environment)
     for key in ("environment", "rollout"):
-        path, head = _OWN[key]
+        path, head = parts[key]
         found[path] = (head + _block(list(top.entries(key)))).encode()
-    path, head = _OWN["objectives"]
+    path, head = parts["objectives"]
     nodes = top.items("objectives")
     own = _block([("objectives", yaml.SequenceNode("tag:yaml.org,2002:seq", list(nodes)))])
     found[path] = (head + (own if nodes else _ERRORS)).encode()
     for key, read in (
-        ("environment", lambda path, data: read_environment(path, data, EDGE)),
-        ("rollout", lambda path, data: read_rollout(path, data, EDGE, MODEL)),
+        ("environment", lambda path, data: read_environment(path, data, environment)),
+        ("rollout", lambda path, data: read_rollout(path, data, environment, MODEL)),
         ("objectives", lambda path, data: read_model(path, data, MODEL)),
     ):
-        path = _OWN[key][0]
+        path = parts[key][0]
         try:
             read(path, found[path])
         except InputError as error:
@@ -129,26 +139,26 @@ def _block(entries: Sequence[tuple[str, yaml.Node]]) -> str:
     return text
 
 
-def _history(files: Mapping[RepoPath, bytes]) -> timedelta:
-    path = layout.environment(EDGE)
+def _history(files: Mapping[RepoPath, bytes], environment: str) -> timedelta:
+    path = layout.environment(environment)
     try:
-        return read_environment(path, files[path], EDGE).history
+        return read_environment(path, files[path], environment).history
     except InputError:
         return timedelta(0)
 
 
-def _groups(document: Document, fleet: Fields) -> Iterator[tuple[str, int]]:
+def _groups(document: Document, fleet: Fields, noun: str) -> Iterator[tuple[str, int]]:
     total = 0
-    for name, node in fleet.entries("sites"):
+    for name, node in fleet.entries(noun):
         try:
             check_name("group", name, 20)
         except ValueError as error:
             document.report(node, str(error))
-        count = fleet.plain_number(node, partial(_at_most, MOST_SITES), 1, "sites")
+        count = fleet.plain_number(node, partial(_at_most, MOST_SITES), 1, noun)
         total += count
         yield name, count
     if not 1 <= total <= MOST_SITES:
-        fleet.report(f"a fleet has 1 to {MOST_SITES} sites, as `sites: {{plant: 100}}`", "sites")
+        fleet.report(f"a fleet has 1 to {MOST_SITES} {noun}, as `{noun}: {{plant: 100}}`", noun)
 
 
 def _at_most(most: int, text: str) -> int:

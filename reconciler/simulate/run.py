@@ -15,13 +15,14 @@ from generator.model.percent import Percent
 from generator.model.release import ModelVersion
 from generator.model.site import Site
 from generator.repository import Repository
+from reconciler.applied import Standing, State, wanted
 from reconciler.outlook import Memory, Query
 from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
 from reconciler.record import say
 from reconciler.simulate.commits import Commits
 from reconciler.simulate.fleet import Fleet
 from reconciler.simulate.metrics import Metrics
-from reconciler.simulate.reading import EDGE, IMAGE, MODEL
+from reconciler.simulate.reading import IMAGE, MODEL
 from reconciler.simulate.scenario import Deed, Scenario
 from reconciler.tick import Pass, run
 
@@ -37,6 +38,9 @@ BASE: Mapping[RepoPath, str] = {
     f"{layout.base(MODEL)}/deployment.yaml": "apiVersion: apps/v1\nkind: Deployment\n"
     f"metadata: {{name: {MODEL}}}\n"
     f"spec: {{template: {{spec: {{containers: [{{name: server, image: server}}]}}}}}}\n",
+    f"{layout.chart(MODEL)}/Chart.yaml": f"apiVersion: v2\nname: {MODEL}\nversion: 0.1.0\n",
+    f"{layout.chart(MODEL)}/templates/service.yaml": "apiVersion: v1\nkind: Service\n"
+    f"metadata: {{name: '{MODEL}-{{{{ .Values.release }}}}'}}\n",
     f"{layout.profiles(MODEL)}/cpu/kustomization.yaml": "apiVersion: "
     "kustomize.config.k8s.io/v1alpha1\nkind: Component\n",
 }
@@ -141,9 +145,10 @@ class _Stage:
 
     def __init__(self, scenario: Scenario, connect: Connect, seed: int) -> None:
         self._scenario, self._seed = scenario, seed
+        self._where = scenario.environment
         self._tree = Commits(_files(scenario))
         self._fleet = Fleet(scenario)
-        interval = self._repository().environment(EDGE).interval
+        interval = self._repository().environment(self._where).interval
         self._every = scenario.every or interval
         luck, seconds = f"seed {seed}", int(interval.total_seconds())
         self._metrics = Metrics(scenario, self._fleet, seconds, luck, scenario.start)
@@ -155,9 +160,9 @@ class _Stage:
         """Go through all of it."""
         scenario = self._scenario
         asked = Asked(PERSON, "simulated")
-        first = promotions.baseline(self._repository(), EDGE, MODEL, _version(1), asked)
+        first = promotions.baseline(self._repository(), self._where, MODEL, _version(1), asked)
         self._land(first, scenario.start, PERSON)
-        second = promotions.promote(self._repository(), EDGE, MODEL, _version(2), asked)
+        second = promotions.promote(self._repository(), self._where, MODEL, _version(2), asked)
         self._draw(second)
         self._land(second, scenario.promoted, PERSON)
         deeds = sorted(scenario.deeds, key=lambda one: one.at)
@@ -181,35 +186,48 @@ class _Stage:
         """Let the fleet know the order of the draw before the first site moves."""
         assert change is not None  # noqa: S101 (there is no second release yet)
         then = Repository(self._tree.land(change, self._scenario.promoted, PERSON))
-        cohort, rollout = then.cohort(EDGE, MODEL), then.rollout(EDGE, MODEL)
-        assert cohort is not None  # noqa: S101 (an edge promotion draws one)
-        self._fleet.draw((one.id for one in cohort.members), rollout.canary)
+        cohort, rollout = then.cohort(self._where, MODEL), then.rollout(self._where, MODEL)
+        members = cohort.members if cohort else ()  # in the cloud nobody is drawn
+        order = [one.id for one in members] or list(self._scenario.sites)
+        self._fleet.draw(order, rollout.canary)
 
     def _do(self, deed: Deed) -> None:
         have, asked = self._repository(), Asked(PERSON, "simulated")
         match deed.do:
             case "pause":
-                change = moves.pause(have, EDGE, MODEL, asked)
+                change = moves.pause(have, self._where, MODEL, asked)
             case "resume":
-                change = moves.resume(have, EDGE, MODEL, asked)
+                change = moves.resume(have, self._where, MODEL, asked)
             case "revert":
-                change = moves.revert(have, EDGE, MODEL, asked)
+                change = moves.revert(have, self._where, MODEL, asked)
             case percent:
-                change = moves.set_percent(have, EDGE, MODEL, Percent.parse(percent), asked)
+                change = moves.set_percent(have, self._where, MODEL, Percent.parse(percent), asked)
         self._land(change, self._scenario.promoted + deed.at, PERSON)
 
     def _pass(self, since: timedelta) -> Seen:
         now = self._scenario.promoted + since
         self._metrics.now = now
-        done = run(self._repository(), EDGE, MODEL, self._query, now, self._memory)
+        repository = self._repository()
+        standings = self._standings(repository, now) if self._scenario.is_split else {}
+        done = run(repository, self._where, MODEL, self._query, now, self._memory, standings)
         self._land(done.change, now, BOT)
         return _seen(done, now, since, self._repository())
+
+    def _standings(self, repository: Repository, now: datetime) -> Mapping[str, Standing]:
+        """Say what Argo CD would: how every cluster stands to this commit."""
+        settled = self._fleet.is_settled(now)
+        state = State.APPLIED if settled else State.MOVING
+        return {
+            one.site: Standing(one, None, state, settled) for one in wanted(repository).values()
+        }
 
 
 def _files(scenario: Scenario) -> Mapping[RepoPath, bytes]:
     sites = [Site(site, site, group, "cpu") for site, group in scenario.sites.items()]
     shards = {
-        layout.shard(EDGE, f"s{start // SHARD:03d}"): write_shard(sites[start : start + SHARD])
+        layout.shard(scenario.environment, f"s{start // SHARD:03d}"): write_shard(
+            sites[start : start + SHARD]
+        )
         for start in range(0, len(sites), SHARD)
     }
     base = {path: text.encode() for path, text in BASE.items()}
@@ -233,7 +251,7 @@ def _version(number: int) -> ModelVersion:
 
 
 def _seen(done: Pass, now: datetime, since: timedelta, repository: Repository) -> Seen:
-    rollout, outlook = repository.rollout(EDGE, MODEL), done.outlook
+    rollout, outlook = repository.rollout(done.environment, MODEL), done.outlook
     situation = outlook.situation if outlook else None
     name, code = name_of(done.decision)
     return Seen(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from reconciler.simulate.notation import Notation
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
+EDGE, CLOUD = "edge-k3s", "cloud-eks"  # name and type of the environment
 
 
 class Kind(StrEnum):
@@ -53,7 +54,8 @@ class Exported:
         where: Which sites.
         metric: Name.
         labels: Besides site, environment, model and release.
-        values: A point each interval, from the start of the process on.
+        values: A point each interval, from the start of the process on; where traffic is split,
+            what all traffic of the cluster would come to.
         on_fleet_clock: The points lie from the start of the scenario on instead, the same for
             all processes; each counts from 0 nevertheless.
     """
@@ -138,6 +140,7 @@ class Scenario:
         every: Between passes, or None for the interval of the environment.
         seeds: How often it is gone through, each time with other luck.
         start: When it begins.
+        environment: Edge sites, or cloud clusters among whose pods traffic is split.
     """
 
     about: str
@@ -153,6 +156,12 @@ class Scenario:
     every: timedelta | None = None
     seeds: int = 1
     start: datetime = START
+    environment: str = EDGE
+
+    @property
+    def is_split(self) -> bool:
+        """Say whether the percentage is one of traffic."""
+        return self.environment == CLOUD
 
     @property
     def promoted(self) -> datetime:

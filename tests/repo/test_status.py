@@ -367,10 +367,10 @@ def test_a_cloud_rollout_says_why_it_holds(scene: Scene) -> None:
     assert row["status"] == "Holding"
     assert row["sites"] == {"total": 2}
     assert row["waitsFor"] == {
-        "code": "cloud",
-        "why": "cloud rollouts are not judged yet: move the weights by hand, a step at a time",
-        "until": None,
-        "command": f'tidegate set-percent {MODEL} --env {CLOUD} 5 --reason "..."',
+        "code": "no-history",
+        "why": "no site has reported anything, neither before the rollout nor now",
+        "until": "2026-11-24T11:10:00Z",
+        "command": None,
     }
 
 

@@ -13,7 +13,7 @@ from generator.repository import Repository
 from reconciler.record import check_newest, read_chain
 from reconciler.replay import replay, rollouts
 from reconciler.simulate import Told, read_scenario, simulate
-from reconciler.simulate.reading import EDGE, MODEL
+from reconciler.simulate.reading import MODEL
 from tidegate.simulating import connect
 
 FILES = sorted(Path(__file__).parent.glob("*.yaml"))
@@ -21,7 +21,8 @@ ROWS = set(range(26, 44))
 
 
 def test_every_row_of_the_catalogue_has_a_file() -> None:
-    assert {int(file.name[:2]) for file in FILES} == ROWS
+    numbered = [file.name[:2] for file in FILES if not file.name.startswith("cloud-")]
+    assert {int(number) for number in numbered} == ROWS
 
 
 @pytest.mark.timeout(600)
@@ -36,7 +37,9 @@ def test_it_comes_as_expected(file: Path) -> None:
 def check_commits(told: Told) -> None:
     """Percentages rise until one revert, each step stands once, and nothing moves afterwards."""
     moves = [one for one in told.passes if one.decision in ("Advance", "Complete", "Revert")]
-    moves = [one for one in moves if one.commit]
+    # What waits between objects and weights is decided by who has them, not by evidence.
+    moves = [one for one in moves if one.commit and one.code != "objects"]
+    moves = [one for one in moves if "the canary is up on" not in one.why]
     percents = [float(one.percent) for one in moves]
     ends = [one.decision in ("Complete", "Revert") for one in moves]
     assert all(one < other for one, other in pairwise(percents[: -1 if any(ends) else None]))
@@ -56,4 +59,4 @@ def check_evidence(told: Told) -> None:
         check_newest(told.tree, chain)
         again = list(replay(chain))
         assert [one.differences for one in again] == [()] * len(again)
-    assert Repository(told.tree).rollout(EDGE, MODEL).stable
+        assert Repository(told.tree).rollout(rollout.environment, MODEL).stable
