@@ -1,23 +1,20 @@
 """A release enters an environment: frozen alone, as the baseline, or as a canary."""
 
-from collections.abc import Mapping
-
 from generator import cohort as cohorts
 from generator import layout
 from generator.changes import ChangeSet, Draft
-from generator.documents.release import freeze, write_release
+from generator.documents.release import freeze
 from generator.documents.rollout import write_cohort
 from generator.errors import InputError
 from generator.intents.delivery import write_delivery
+from generator.intents.freezing import copied_files, frozen_files
 from generator.intents.moves import edit, finish
 from generator.intents.words import Asked, next_id, title
-from generator.layout import RepoPath
 from generator.model.config import ModelSpec
 from generator.model.environment import Environment, Kind
 from generator.model.percent import FULL, ZERO
 from generator.model.release import ModelVersion, Release, check_image
 from generator.model.rollout import OnNewVersion, Phase, Rollout
-from generator.render import helm, kustomize
 from generator.repository import Repository
 
 
@@ -247,7 +244,7 @@ def _freeze(
     spec, settings = repository.model(model), repository.environment(environment)
     _refuse_overwritten(repository, version)
     image = _image(repository, spec, version)
-    copied = _copied(repository, settings, model)
+    copied = copied_files(repository, settings.kind, model)
     frozen = freeze(environment, model, version, image, copied, repository.tree.commit)
     folder = layout.release(environment, model, frozen.id)
     if repository.tree.read(f"{folder}/release.yaml") is not None:
@@ -255,31 +252,8 @@ def _freeze(
         if standing.digest != frozen.digest:
             raise InputError("another release has the same id", file=folder)
         return standing
-    if settings.kind is Kind.CLOUD:
-        draft.write(helm.release_files(frozen, copied))
-    else:
-        draft.write(kustomize.release_files(frozen, copied))
-    draft.write({f"{folder}/release.yaml": write_release(frozen)})
+    draft.write(frozen_files(frozen, copied))
     return frozen
-
-
-def _copied(repository: Repository, settings: Environment, model: str) -> Mapping[str, bytes]:
-    if settings.kind is Kind.CLOUD:
-        folders = {layout.chart(model): "chart"}
-    else:
-        folders = {layout.base(model): "base", layout.profiles(model): "components"}
-    found: dict[RepoPath, bytes] = {}
-    for under, target in folders.items():
-        paths = tuple(repository.tree.ids(under))
-        if not paths:
-            hint = f"tidegate model add {model} makes it"
-            raise InputError("the folder is missing or empty", file=under, hint=hint)
-        odd = [path for path in paths if not path.isprintable()]
-        if odd:
-            raise InputError(f"{odd[0]!a} is no name for a file of a release", file=under)
-        read = repository.tree.read_many(paths)
-        found.update({target + path.removeprefix(under): data for path, data in read.items()})
-    return found
 
 
 def _image(repository: Repository, spec: ModelSpec, version: ModelVersion) -> str:

@@ -26,7 +26,10 @@ _READ_AT_ONCE = (
 
 
 def lint(
-    repository: Repository, now: datetime, rules: Sequence[Rule] = RULES
+    repository: Repository,
+    now: datetime,
+    rules: Sequence[Rule] = RULES,
+    waivers: Sequence[Waiver] | None = None,
 ) -> tuple[Finding, ...]:
     """Check a whole repository.
 
@@ -34,6 +37,7 @@ def lint(
         repository: Any commit, or a draft over one.
         now: UTC; waivers end.
         rules: What to check.
+        waivers: What is set aside; None takes the repository's own word for it.
 
     Returns:
         All findings by file and line; waived ones are among them.
@@ -46,8 +50,9 @@ def lint(
             view.blamed = frozenset(f.file for f in found if f.severity is Severity.ERROR)
         found.extend(_run(rule, view))
     config = view.config()
-    waivers = config.waivers if config is not None else ()
-    told = [*(_waive(one, waivers, now) for one in found), *_judge(view, waivers, rules, now)]
+    own = config.waivers if config is not None else ()
+    valid = own if waivers is None else waivers
+    told = [*(_waive(one, valid, now) for one in found), *_judge(view, own, rules, now)]
     return tuple(sorted(dict.fromkeys(told)))
 
 

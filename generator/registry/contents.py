@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from generator.errors import InputError
+from generator.model.location import Location
 from generator.model.manifest import check_artifact_path
 from generator.registry.files import Reading, read_file, read_folder
-from generator.registry.location import Location
 from generator.registry.session import AbsentError, Session, store_file
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from generator.errors import InputError, RemoteError
+from generator.model.location import mask
 from generator.registry.files import Limits, Meter
-from generator.registry.location import mask
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -20,12 +20,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from generator.errors import InputError, RemoteError
+from generator.model.location import Location, parse_allowed
 from generator.model.manifest import manifest_digest
 from generator.model.reference import Reference
 from generator.model.release import ModelVersion
 from generator.registry.contents import open_contents
 from generator.registry.files import Limits, Reading
-from generator.registry.location import Location, parse_allowed
 from generator.registry.session import AbsentError, Session, open_session, quiet
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Registry:
 
     Attributes:
         uri: `sqlite:///PATH` (needs full mlflow), `http://...` or `https://...`.
-        allow: Artifact allow-list; grammar in `generator.registry.location`.
+        allow: Artifact allow-list; grammar in `generator.model.location`.
         limits: The most that one call may cost.
     """
 

@@ -1,6 +1,6 @@
 import pytest
 
-from generator.registry.location import Location, mask, parse_allowed
+from generator.model.location import Location, mask, parse_allowed
 
 
 @pytest.mark.parametrize(

@@ -2,37 +2,56 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from generator import layout
 from generator.changes import Draft, Tree
-from generator.errors import ExitCode, InputError, Problem
+from generator.errors import ExitCode, InputError
+from generator.gate.case import Case
+from generator.gate.origin import Origin
+from generator.gate.rules import RULES as GATE
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.checkout import Checkout
-from generator.lint import RULES, Finding, Rule, Severity, lint
-from generator.lint.evidence import evidence
-from generator.lint.view import View
-from generator.model.rollout import Rollout
+from generator.lint import Finding, Severity, lint
 from generator.repository import Repository
-from reconciler.record import read_chain
-from tidegate.engine_rules import engine_rules
+from tidegate import gating
 from tidegate.engines import Engines, with_engines
+from tidegate.events import with_origin
 from tidegate.place import Place, looking
+from tidegate.rules import odd, rules
 
-_ODD = {"120000": "a symlink", "160000": "a submodule"}
+LAST = "HEAD"
 
 
 @click.command
-@click.option("--head", is_flag=True, help="The last commit, without what is not committed yet.")
+@click.option("--pr", is_flag=True, help="Judge a pull request: what the head changes since main.")
+@click.option("--base", default="", metavar="REF", help="Main, for --pr.  [default: what CI says]")
+@click.option(
+    "--head",
+    is_flag=False,
+    flag_value=LAST,
+    default="",
+    metavar="[REF]",
+    help="The last commit, without what is not committed yet; with --pr any commit.",
+)
 @click.option("--rules", "wants_rules", is_flag=True, help="List the rules and why they are.")
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
 @with_engines
+@with_origin
 @looking
-def verify(where: Place, *, head: bool, wants_rules: bool, as_json: bool, engines: Engines) -> None:
+def verify(
+    where: Place,
+    *,
+    pr: bool,
+    base: str,
+    head: str,
+    wants_rules: bool,
+    as_json: bool,
+    engines: Engines,
+    origin: Callable[[], Origin],
+) -> None:
     """Check the whole repository, offline: one line for each finding, and what mends it.
 
     In a checkout the files are taken as they lie there, so that you see it before you commit.
@@ -44,23 +63,45 @@ def verify(where: Place, *, head: bool, wants_rules: bool, as_json: bool, engine
     waivers:
     - {rule: clusters, reason: "one test cluster", until: "2027-01-31T00:00:00Z"}
 
+    With --pr it judges a change by the rules and the policy of the commit that it starts from, and
+    refuses what would relax them: design and reasons are in `verify --rules` under gate-.
+
     \b
     tidegate verify
     tidegate verify --head --json
+    tidegate verify --pr --base origin/main --head my-branch
     """
     if wants_rules:
         click.echo(_table(as_json=as_json))
         return
-    opened = where.open()
-    tree = _tree(opened, is_head=head)
-    rules = _rules(_odd(opened, tree.commit, is_head=head), engines)
-    repository = Repository(tree)
-    findings = lint(repository, where.now, rules)
-    counts = _counts(repository, findings)
-    click.echo(_data(findings, counts, tree, engines) if as_json else _text(findings, counts))
+    if not pr and (base or head not in ("", LAST)):
+        raise click.UsageError("--base, and a commit after --head, go with --pr")
+    if pr:
+        found = _pull(where, base, head, engines, origin())
+        click.echo(json.dumps(gating.data(found), indent=2) if as_json else gating.text(found))
+        is_good = found.is_good
+    else:
+        is_good = _all(where, engines, is_head=bool(head), as_json=as_json)
     for line in engines.told():
         click.echo(line, err=True)
-    sys.exit(ExitCode.INPUT if counts["error"] else ExitCode.DONE)
+    sys.exit(ExitCode.DONE if is_good else ExitCode.INPUT)
+
+
+def _pull(where: Place, base: str, head: str, engines: Engines, origin: Origin) -> gating.Judged:
+    opened = where.open()
+    case = Case(gating.open_change(where, base, head, origin), where.now, origin)
+    return gating.judge(case, lambda commit: rules(odd(opened, commit, is_head=True), engines))
+
+
+def _all(where: Place, engines: Engines, *, is_head: bool, as_json: bool) -> bool:
+    opened = where.open()
+    tree = _tree(opened, is_head=is_head)
+    repository = Repository(tree)
+    table = rules(odd(opened, tree.commit, is_head=is_head), engines)
+    findings = lint(repository, where.now, table)
+    counts = _counts(repository, findings)
+    click.echo(_data(findings, counts, tree, engines) if as_json else _text(findings, counts))
+    return not counts["error"]
 
 
 def _tree(opened: Bare | Checkout, *, is_head: bool) -> Tree:
@@ -72,63 +113,6 @@ def _tree(opened: Bare | Checkout, *, is_head: bool) -> Tree:
         data = opened.read(path)
         draft.delete((path,)) if data is None else draft.write({path: data})
     return draft
-
-
-def _odd(opened: Bare | Checkout, commit: str, *, is_head: bool) -> Mapping[str, str]:
-    """List what is no regular file: nobody reads it here, but Argo CD might follow it."""
-    found: dict[str, str] = {}
-    options = ("-r", "-z", "--full-tree", "--end-of-options")
-    out = opened.git.run("ls-tree", *options, commit) if commit else b""
-    for entry in out.decode("utf-8", "surrogateescape").split("\0"):
-        head, _, path = entry.partition("\t")
-        if head[:6] in _ODD:
-            found[path] = _ODD[head[:6]]
-    if isinstance(opened, Checkout) and not is_head:
-        for path in opened.dirty():
-            found.pop(path, None)
-            if (opened.folder / path).is_symlink():
-                found[path] = "a symlink"
-    return found
-
-
-def _rules(odd: Mapping[str, str], engines: Engines) -> Sequence[Rule]:
-    def links(_: View) -> Iterator[Problem]:
-        for path, kind in odd.items():
-            text = f"{kind}: nothing of it is read or compared, and Argo CD may refuse the tree"
-            yield Problem(text, path, hint="put the file itself there, or git rm it")
-
-    known = {"unrendered"} if engines.has("kustomize") else set()
-    return (
-        *(replace(rule, check=_nothing) if rule.id in known else rule for rule in RULES),
-        *engine_rules(engines),
-        Rule("evidence-chain", _chains, "A decision could no longer be proved or replayed."),
-        Rule("symlinks", links, "A link can lead out of the repository, and nothing checks it."),
-    )
-
-
-def _nothing(_: View) -> Iterable[Problem]:
-    return ()
-
-
-def _chains(view: View) -> Iterator[Problem]:
-    """Read every chain of evidence, with the recordings, as the reconciler would."""
-    blamed = {_folder(one.file or "") for one in evidence(view)}
-    for folder in sorted({_folder(path) for path in view.ids(layout.EVIDENCE)} - blamed):
-        parts = folder.split("/")
-        if len(parts) == 4:
-            yield from _chain(view, Rollout(parts[2], parts[1], id=parts[3]))
-
-
-def _folder(path: str) -> str:
-    return path.rpartition("/")[0]
-
-
-def _chain(view: View, rollout: Rollout) -> Iterable[Problem]:
-    try:
-        read_chain(view.tree, rollout)
-    except InputError as error:
-        return error.problems
-    return ()
 
 
 def _counts(repository: Repository, findings: Sequence[Finding]) -> Mapping[str, int]:
@@ -166,9 +150,11 @@ def _data(
 
 
 def _table(*, as_json: bool) -> str:
+    told = [(one.id, one.severity, one.reason) for one in rules({}, Engines())]
+    told += [(one.id, one.severity, one.reason) for one in GATE]
     rows = [
-        {"rule": one.id, "severity": one.severity.value, "reason": one.reason}
-        for one in _rules({}, Engines())
+        {"rule": id_, "severity": severity.value, "reason": reason}
+        for id_, severity, reason in told
     ]
     if as_json:
         return json.dumps(rows, indent=2)

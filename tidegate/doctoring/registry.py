@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from generator import layout
 from generator.errors import RemoteError
 from generator.http import Http, Limits
+from generator.model.location import mask
 from generator.registry import Limits as Most
 from generator.registry import Registry, has_credentials
-from generator.registry.location import mask
 from reconciler.checkup import Finding, unknown
 from reconciler.checkup.registry import clear, is_to_ask, model, named, untrusted
 from reconciler.checkup.versions import version

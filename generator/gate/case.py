@@ -1,0 +1,22 @@
+"""A change with all that is known about where it comes from."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from generator.gate.change import Change
+from generator.gate.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is judged.
+
+    Attributes:
+        change: The three commits.
+        now: UTC.
+        origin: What the CI of a forge says of the pull request.
+    """
+
+    change: Change
+    now: datetime
+    origin: Origin = field(default_factory=Origin)
