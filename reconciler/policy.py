@@ -12,6 +12,7 @@ measured ever advances.
     unproven   stale, no data, undecided             -> Hold
     adopted    healthy, but too few sites adopted it -> Hold
     soaking    healthy, soak not over                -> Hold until it is
+    denied     healthy, but a deny window is open    -> Hold until it closes
     by hand    healthy, a person takes the steps     -> Hold, until a person moves it
     climb      healthy                               -> Advance, or complete at the top
 
@@ -27,6 +28,7 @@ from generator.model.percent import FULL, ZERO, Percent
 from generator.model.rollout import Advance as AdvanceMode
 from generator.model.rollout import OnDeadline, Phase, Rollout
 from generator.model.spans import say_span
+from generator.windows import Denial
 from reconciler.analysis import Code, ObjectiveVerdict, Verdict, overall
 
 ALONE = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE}
@@ -117,6 +119,7 @@ class Situation:
         soaked: Time with data since then.
         now: UTC.
         pace: Canary events per hour lately, by objective; only a forecast is made of it.
+        denied: The deny window that is open now; only a step waits for it.
     """
 
     rollout: Rollout
@@ -126,6 +129,7 @@ class Situation:
     soaked: timedelta
     now: datetime
     pace: Mapping[str, float] = field(default_factory=dict)
+    denied: Denial | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -257,6 +261,11 @@ def _soaking(situation: Situation) -> Decision | None:
     return Hold("soak", text, situation.now + rest)
 
 
+def _denied(situation: Situation) -> Decision | None:
+    denial = situation.denied
+    return Hold("deny-window", denial.why, denial.ends) if denial else None
+
+
 def _by_hand(situation: Situation) -> Decision | None:
     rollout = situation.rollout
     if rollout.advance is AdvanceMode.AUTOMATIC:
@@ -286,6 +295,7 @@ RULES: tuple[Rule, ...] = (
     _unproven,
     _adopted,
     _soaking,
+    _denied,
     _by_hand,
     _climb,
 )

@@ -20,6 +20,7 @@ from generator.model.config import Rejection
 from generator.model.environment import Kind
 from generator.model.rollout import Rollout
 from generator.repository import Repository
+from generator.windows import denied
 from reconciler import cloud, record
 from reconciler.analysis import Code
 from reconciler.applied import Standing
@@ -83,7 +84,7 @@ def run(
     """
     try:
         found = _run(repository, environment, model, query, now, memory)
-        return _between(repository, found, standings)
+        return _between(repository, found, standings, now)
     except InputError as error:
         problem = str(error).replace("\n", " | ")
         return Pass(environment, model, None, Hold("invalid", problem), None, problem)
@@ -114,10 +115,13 @@ def _run(
     return done
 
 
-def _between(repository: Repository, done: Pass, standings: Mapping[str, Standing]) -> Pass:
+def _between(
+    repository: Repository, done: Pass, standings: Mapping[str, Standing], now: datetime
+) -> Pass:
     """Let a cloud rollout go on where objects and weights wait for each other."""
     rollout = repository.rollout(done.environment, done.model)
-    if not rollout.canary or repository.environment(done.environment).kind is not Kind.CLOUD:
+    settings = repository.environment(done.environment)
+    if not rollout.canary or settings.kind is not Kind.CLOUD:
         return done
     if isinstance(done.decision, Advance) and done.decision.to is None:
         hold = cloud.unready(rollout, standings)
@@ -125,6 +129,10 @@ def _between(repository: Repository, done: Pass, standings: Mapping[str, Standin
     if done.change is not None or done.trouble:
         return done
     move = cloud.next_move(repository, rollout, standings)
+    if move and isinstance(move.decision, Advance):
+        denial = denied(settings.deny_windows, now)
+        if denial:
+            return replace(done, decision=Hold("deny-window", denial.why, denial.ends))
     return replace(done, decision=move.decision, change=move.change) if move else done
 
 

@@ -14,6 +14,7 @@ from generator.model.forge import KINDS, NO_FORGE, PUBLIC, ForgePlace
 from generator.model.names import check_name
 from generator.model.site import check_column
 from generator.model.spans import parse_span
+from generator.model.window import DenyWindow, Schedule, check_zone
 from generator.yamltext import dump
 
 _KIND = re.compile(r"(?:[a-z0-9]+(?:[.-][a-z0-9]+)*/)?[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
@@ -112,11 +113,22 @@ def read_environment(file: str, data: bytes, name: str) -> Environment:
         requires=top.texts("requires", lambda text: check_name("environment", text)),
         kinds=top.texts("kinds", _kind),
     )
-    if top.items("denyWindows"):
-        hint = "leave the list empty and hold with `tidegate pause`"
-        top.report("deny windows are not supported by this version", "denyWindows", hint)
+    build = partial(build, deny_windows=tuple(_windows(top)))
     top.close()
     return document.finish(build)
+
+
+def _windows(top: Fields) -> Iterable[DenyWindow]:
+    for row in top.mappings("denyWindows"):
+        schedule = row.value("schedule", Schedule.parse, None, required=True)
+        duration = row.value("duration", parse_span, timedelta(0), required=True)
+        zone = row.value("timeZone", check_zone, "UTC")
+        row.close()
+        try:
+            if schedule is not None and duration:
+                yield DenyWindow(schedule, duration, zone)
+        except ValueError as error:
+            row.report(str(error), "duration")
 
 
 def read_rejected(file: str, data: bytes) -> tuple[Rejection, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from generator import layout
 from generator.changes import Draft, Tree
-from generator.errors import InputError, Problem
+from generator.errors import Problem
 from generator.gate.change import ODD, Change, Move, attempt
 from generator.layout import RepoPath
 from generator.lint.finding import count, few
@@ -157,7 +157,3 @@ def kept(change: Change) -> Iterator[Problem]:
         text = f"{count(len(lost), 'file')} of evidence would change or go: {few(lost)}"
         hint = f"git checkout {change.base.tree.commit[:12]} -- {layout.EVIDENCE}"
         yield Problem(text, lost[0], hint=hint)
-    try:
-        change.base.config()
-    except InputError as error:
-        yield from error.problems

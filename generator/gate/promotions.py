@@ -1,13 +1,17 @@
 """A move is one that a verb of tidegate would make."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from generator.errors import Problem
 from generator.gate.change import ENTERING, Change, Kind, Move
+from generator.intents.promote import unmet
 from generator.intents.words import next_id
+from generator.model.environment import Environment
 from generator.model.environment import Kind as Delivery
 from generator.model.percent import FULL, ZERO
 from generator.model.rollout import OnNewVersion, Phase, Rollout
+from generator.windows import denied
 
 _AGAIN = "make it with `tidegate promote`"
 
@@ -62,6 +66,44 @@ def _promotion(change: Change, before: Rollout, after: Rollout) -> Iterator[tupl
     name = next_id(change.base.tree, environment, model, after.canary, drawn)
     if after.id != name:
         yield "rollout", f"the next rollout of {after.canary} is {name}, not {after.id}", _AGAIN
+
+
+def windows(change: Change, now: datetime) -> Iterator[Problem]:
+    """Refuse what brings a release to more sites while a window of the base denies it.
+
+    What takes risk away passes, and so does the way back to an earlier release.
+    """
+    for move in change.moves:
+        if move.kind not in ENTERING | {Kind.UP}:
+            continue
+        denial = denied(_settings(change, move).deny_windows, now)
+        if denial is not None:
+            ends = f"after {denial.ends:%Y-%m-%d %H:%M} UTC" if denial.ends else "when it is over"
+            text = f"no {move.kind} now: {denial.why}"
+            hint = f"check it again and merge it {ends}; a revert passes at any time"
+            yield Problem(text, move.path, change.view.line(move.path, "percent"), hint)
+
+
+def required(change: Change) -> Iterator[Problem]:
+    """Demand that what comes before, as it is on main now, has completed this very model."""
+    for move in change.moves:
+        if move.kind in ENTERING:
+            release = change.head.release(move.environment, move.model, move.release)
+            settings, version = _settings(change, move), release.version
+            found = unmet(change.main, settings.requires, move.model, version.digest)
+            for upstream, running in found:
+                text = (
+                    f"{move.environment} requires {upstream} to have completed {move.model} "
+                    f"{release.short} ({version.digest[:19]}) first; {upstream} runs {running}"
+                )
+                hint = f"tidegate promote {version.asked} --env {upstream} --reason ..."
+                yield Problem(text, move.path, change.view.line(move.path, "canary"), hint)
+
+
+def _settings(change: Change, move: Move) -> Environment:
+    """Give the settings of the base; an environment that it does not have brings its own."""
+    known = move.environment in change.base.environments()
+    return (change.base if known else change.head).environment(move.environment)
 
 
 def _rejected(change: Change, move: Move) -> Iterator[Problem]:

@@ -84,7 +84,6 @@ def _bytes(
 
 def allowed(change: Change) -> Iterator[Problem]:
     """Demand that images and artifacts of new and of moving releases are allowed at the base."""
-    config = change.base.config()
     fresh = {*change.head.all_releases()} - {*change.base.all_releases()}
     moving = {(one.environment, one.model, one.release) for one in change.moves if one.release}
     for name in sorted(fresh | moving):
@@ -92,7 +91,7 @@ def allowed(change: Change) -> Iterator[Problem]:
             found = change.head.release(*name)
         except InputError:
             continue  # named by another rule
-        yield from _allowed(change, config, found)
+        yield from _allowed(change, change.base.config(), found)
 
 
 def _allowed(change: Change, config: Config, found: Release) -> Iterator[Problem]:

@@ -30,6 +30,10 @@ def _of(check: Callable[..., Iterable[Problem]]) -> Callable[[Case], Iterable[Pr
     return lambda case: check(case.change)
 
 
+def _windows(case: Case) -> Iterable[Problem]:
+    return promotions.windows(case.change, case.now)
+
+
 def _forks(case: Case) -> Iterable[Problem]:
     return forks(case.change, case.origin)
 
@@ -44,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     Rule("gate-release", _of(releases.releases), "Bytes that nobody has reviewed would run."),
     Rule("gate-allowed", _of(releases.allowed), "A release would come from anywhere."),
     Rule("gate-move", _of(promotions.promotions), "A rollout could start at its end."),
+    Rule("gate-requires", _of(promotions.required), "An edge would try what no one has tried."),
+    Rule("gate-window", _windows, "A step would be taken while nobody is there to look."),
 )
 
 

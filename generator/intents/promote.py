@@ -1,5 +1,7 @@
 """A release enters an environment: frozen alone, as the baseline, or as a canary."""
 
+from collections.abc import Iterable, Iterator
+
 from generator import cohort as cohorts
 from generator import layout
 from generator.changes import ChangeSet, Draft
@@ -192,19 +194,30 @@ def _refuse_rejected(repository: Repository, frozen: Release) -> None:
 def _check_requires(
     repository: Repository, settings: Environment, model: str, version: ModelVersion
 ) -> None:
-    for upstream in settings.requires:
+    for upstream, running in unmet(repository, settings.requires, model, version.digest):
+        raise InputError(
+            f"{settings.name} requires {upstream} to have completed this model first; "
+            f"{upstream} runs {running}",
+            file=layout.environment(settings.name),
+            hint=f"tidegate promote {version.asked} --env {upstream} --reason ...",
+        )
+
+
+def unmet(
+    repository: Repository, requires: Iterable[str], model: str, digest: str
+) -> Iterator[tuple[str, str]]:
+    """Name the environments that have not completed a model, and what they run instead.
+
+    Raises:
+        InputError: One of them does not know the model, or its rollout is invalid.
+    """
+    for upstream in requires:
         rollout = repository.rollout(upstream, model)
-        digest = ""
+        have = ""
         if rollout.stable:
-            digest = repository.release(upstream, model, rollout.stable).version.digest
-        if rollout.phase is not Phase.COMPLETED or digest != version.digest:
-            running = rollout.stable or "nothing"
-            raise InputError(
-                f"{settings.name} requires {upstream} to have completed this model first; "
-                f"{upstream} runs {running} ({rollout.phase or 'no baseline'})",
-                file=layout.environment(settings.name),
-                hint=f"tidegate promote {version.asked} --env {upstream} --reason ...",
-            )
+            have = repository.release(upstream, model, rollout.stable).version.digest
+        if rollout.phase is not Phase.COMPLETED or have != digest:
+            yield upstream, f"{rollout.stable or 'nothing'} ({rollout.phase or 'no baseline'})"
 
 
 def _need_sites(repository: Repository, environment: str) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from generator.model.names import check_name
+from generator.model.window import DenyWindow
 
 # An agent keeps its write-ahead log by segments, and cuts it this often (Prometheus' default).
 WAL_TRUNCATION = timedelta(hours=2)
@@ -49,6 +50,7 @@ class Environment:
         settings: Columns of the site file that become pod-template annotations.
         requires: Environments that must have completed the same model first.
         kinds: Further kinds that releases may bring, as `Kind` or `group/Kind`.
+        deny_windows: Times in which no step is taken; a revert is.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Environment:
     settings: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    deny_windows: tuple[DenyWindow, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse names and spans that could not work."""

@@ -7,6 +7,7 @@ from datetime import datetime
 from generator import layout
 from generator.model.rollout import Rollout
 from generator.repository import Repository
+from generator.windows import denied
 from reconciler import policy, record
 from reconciler.analysis import Judge, Settings
 from reconciler.basis import pace, soaked
@@ -194,6 +195,7 @@ def _situation(course: Course, found: Reading, window: Window, now: datetime) ->
         soaked=soaked(found.heard, course.since, course.settings.interval, objectives),
         now=now,
         pace=pace(found.heard),
+        denied=denied(course.settings.deny_windows, now),
     )
 
 

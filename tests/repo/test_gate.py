@@ -82,7 +82,7 @@ def test_a_makefile_that_makes_verify_a_no_op(branch: Branch) -> None:
     branch.commit({"Makefile": b"verify:\n\t@true\n"})
     code, said = branch.verify()
     assert code == 1
-    assert said[-2].startswith("Makefile: error [gate-guard] what judges or shows a change is")
+    assert "Makefile: error [gate-guard] what judges or shows a change is" in "\n".join(said)
     assert said[-1].endswith(f"22 files, {LINE}: 1 error, must not be merged")
 
 
@@ -147,7 +147,7 @@ def test_ci_says_what_is_judged_and_where_it_comes_from(
     monkeypatch.setenv("GITHUB_EVENT_PATH", str(file))
     code, said = branch.verify()
     assert code == 1
-    assert said[-2].startswith(f"{ROLLOUT}: error [gate-fork] a pull request from a fork (eve/")
+    assert f"{ROLLOUT}: error [gate-fork] a pull request from a fork (eve/" in "\n".join(said)
     monkeypatch.delenv("GITHUB_EVENT_PATH")
     for name, value in {
         "MERGE_REQUEST_IID": "7",

@@ -19,6 +19,7 @@ from generator.errors import InputError
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Environment, Kind
 from generator.model.forge import ForgePlace
+from generator.model.window import DenyWindow, Schedule
 
 AWAY = "offlineBudget lies between 2h, how often an agent truncates its log, and 7d"
 NO_NAME = "is not a name: use lower-case letters, digits and inner hyphens"
@@ -174,7 +175,8 @@ def test_every_key_of_an_environment_is_read() -> None:
         'prometheus: "https://prometheus.example.com"\ninterval: 1m\nhistory: 2d\n'
         "offlineBudget: 36h\nadoptWithin: 90m\nstrata: []\n"
         "settings: [line, on-call]\nrequires: [cloud-eks]\n"
-        "kinds: [batch/CronJob, Endpoints]\ndenyWindows: []\n"
+        "kinds: [batch/CronJob, Endpoints]\n"
+        "denyWindows: [{schedule: '0 22 * * 5', duration: 56h, timeZone: Europe/Berlin}]\n"
     )
     assert environment(text) == Environment(
         "edge-k3s",
@@ -190,6 +192,9 @@ def test_every_key_of_an_environment_is_read() -> None:
         settings=("line", "on-call"),
         requires=("cloud-eks",),
         kinds=("batch/CronJob", "Endpoints"),
+        deny_windows=(
+            DenyWindow(Schedule.parse("0 22 * * 5"), timedelta(hours=56), "Europe/Berlin"),
+        ),
     )
 
 
@@ -246,10 +251,19 @@ def test_every_key_of_an_environment_is_read() -> None:
         ("kinds: [Secret]\n", ["5: kinds: a release never brings the kind Secret"]),
         ("prometheus: 'http://a:b@c'\n", ["5: prometheus: a URL in Git must not hold credentials"]),
         (
-            "denyWindows: [{schedule: x}]\n",
+            "denyWindows: [{schedule: x, duration: 1h, zone: UTC}]\n",
             [
-                "5: deny windows are not supported by this version; "
-                "leave the list empty and hold with `tidegate pause`"
+                "5: schedule: 'x' is not a schedule of five fields such as \"0 22 * * 5\"",
+                "5: unknown key 'zone'; known keys: duration, schedule, timeZone",
+            ],
+        ),
+        (
+            "denyWindows:\n- {schedule: '0 0 * * *', duration: 32d}\n"
+            "- {duration: 1h, timeZone: '/x'}\n",
+            [
+                "6: the duration of a deny window lies between 1m and 31d",
+                "7: the key 'schedule' is missing",
+                "7: timeZone: '/x' is not a time zone such as Europe/Berlin",
             ],
         ),
     ],

@@ -471,6 +471,102 @@ def test_a_release_that_was_only_frozen_is_no_earlier_release() -> None:
     assert [move.kind for move in pull.change.moves] == [Kind.BASELINE]
 
 
+# ------------------------------------------------------------------ windows and requirements
+
+FRIDAY = '- {schedule: "0 6 * * 5", duration: 4h, timeZone: Europe/Berlin}'  # NOW is one
+
+
+@pytest.mark.parametrize(
+    ("state", "intent", "kind"),
+    [
+        ("stable", promote(13), "promotion"),
+        ("stable", baseline(13), "baseline"),
+        ("climbing", percent("25"), "percent up"),
+    ],
+)
+def test_no_step_in_a_deny_window(state: str, intent: Intent, kind: str) -> None:
+    pull = under(start(state), layout.environment(EDGE), "denyWindows: []", windows(FRIDAY))
+    text = (
+        f"no {kind} now: the deny window 0 6 * * 5 Europe/Berlin is open until 2026-11-20 09:00 "
+        "UTC; fix: check it again and merge it after 2026-11-20 09:00 UTC; a revert passes"
+    )
+    pull.do(intent).refused("gate-window", text)
+
+
+@pytest.mark.parametrize(
+    ("state", "intent"),
+    [
+        ("climbing", revert()),
+        ("climbing", percent("1")),
+        ("climbing", pause()),
+        ("completed", revert_to("v12")),
+        ("stable", promote(13, CLOUD)),
+    ],
+)
+def test_what_passes_a_deny_window(state: str, intent: Intent) -> None:
+    pull = under(start(state), layout.environment(EDGE), "denyWindows: []", windows(FRIDAY))
+    assert pull.do(intent).said == []
+
+
+def windows(line: str) -> str:
+    return f"denyWindows:\n{line}"
+
+
+def under(pull: Pull, path: str, old: str, new: str) -> Pull:
+    """Change policy on main before the branch starts."""
+    pull.base = pull.head = pull.main = pull.main.edit(path, old, new)
+    return pull
+
+
+def test_a_window_that_its_own_pull_request_takes_away() -> None:
+    pull = under(start("climbing"), layout.environment(EDGE), "denyWindows: []", windows(FRIDAY))
+    pull.edit(layout.environment(EDGE), windows(FRIDAY), "denyWindows: []").do(percent("25"))
+    pull.refused_too("gate-policy", "policy is edited together with a move")
+    pull.refused_too("gate-window", "no percent up now")
+
+
+REQUIRES = ("requires: []", f"requires: [{CLOUD}]")
+
+
+def chained(state: str) -> Pull:
+    """Let the edge wait for the cloud."""
+    return under(start(state), layout.environment(EDGE), *REQUIRES)
+
+
+def test_what_comes_before_has_to_have_completed_this_model() -> None:
+    pull = chained("stable")
+    have = opened(pull.main).rollout(CLOUD, MODEL).stable
+    pull.commit(unasked(promote(13), pull)).refused(
+        "gate-requires",
+        f"{EDGE} requires {CLOUD} to have completed {MODEL} v13 (sha256:{'0' * 12}) first; "
+        f"{CLOUD} runs {have} (Completed); fix: tidegate promote {MODEL}@champion --env {CLOUD}",
+    )
+
+
+def unasked(intent: Intent, pull: Pull) -> Mapping[str, bytes | None]:
+    """Compute a verb without what its environment requires, and name the commit it is on."""
+    change = intent(opened(pull.head.edit(layout.environment(EDGE), *reversed(REQUIRES))))
+    assert change is not None
+    wrong, right = change.base.encode(), pull.head.commit.encode()
+    return {path: data and data.replace(wrong, right) for path, data in change.files.items()}
+
+
+def test_a_rollout_that_still_climbs_has_not_completed() -> None:
+    pull = chained("climbing").merge(revert())
+    pull.commit(unasked(promote(13), pull)).refused("gate-requires", "(Progressing)")
+
+
+def test_what_its_own_pull_request_calls_completed_is_not() -> None:
+    pull = chained("stable")
+    pull.commit(unasked(promote(13), pull)).do(baseline(13, CLOUD))
+    pull.refused_too("gate-requires", f"{CLOUD} runs v12-")
+
+
+def test_the_chain_is_kept_where_it_is_complete() -> None:
+    pull = chained("stable").merge(baseline(13, CLOUD)).do(promote(13))
+    pull.passes(Kind.PROMOTION)
+
+
 # ------------------------------------------------------------------ forks
 
 HEAD = {"ref": "work", "sha": "a" * 40}

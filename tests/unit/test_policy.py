@@ -9,6 +9,8 @@ import pytest
 from generator.model.percent import Percent
 from generator.model.rollout import Advance as Mode
 from generator.model.rollout import OnDeadline, Phase, Rollout
+from generator.model.window import DenyWindow, Schedule
+from generator.windows import Denial
 from reconciler.analysis import Code, ObjectiveVerdict, Reason, Verdict
 from reconciler.policy import (
     RULES,
@@ -84,6 +86,9 @@ PAUSED = Hold(
 SAID = {verdict: f"o0: {text}" for verdict, (_, text) in WORDS.items()}
 BREACH = Revert("breach", SAID[Verdict.BREACHED])
 UNTIL = NOW + 69 * HOUR
+WEEKEND = Denial(
+    DenyWindow(Schedule.parse("0 22 * * 5"), 56 * HOUR), NOW + 9 * HOUR, "it is weekend"
+)
 
 
 def waits(verdict: Verdict) -> Hold:
@@ -322,7 +327,20 @@ TABLE: dict[str, tuple[Situation, Decision]] = {
         ),
         Advance(Percent.of(100), SAID[Verdict.HEALTHY]),
     ),
-    # ---- 7: by hand
+    # ---- 7: a deny window
+    "a deny window is open": (
+        situation(None, Verdict.HEALTHY, denied=WEEKEND),
+        Hold("deny-window", "it is weekend", NOW + 9 * HOUR),
+    ),
+    "the soak goes on in it": (
+        situation(None, Verdict.HEALTHY, denied=WEEKEND, soaked=HOUR),
+        Hold("soak", "1 h of healthy time so far, 1 h to go", NOW + HOUR),
+    ),
+    "and a revert passes": (
+        situation(None, Verdict.BREACHED, denied=WEEKEND),
+        BREACH,
+    ),
+    # ---- 8: by hand
     "a person takes the steps": (
         situation(at("10", advance=Mode.PULL_REQUEST), Verdict.HEALTHY),
         Hold(
