@@ -17,7 +17,7 @@ from generator.errors import InputError
 from generator.forge import Secrets
 from generator.forge import connect as connect_forge
 from generator.gitrepo.bare import Bare
-from generator.gitrepo.commit import Person
+from generator.gitrepo.commit import BOT, Person
 from generator.gitrepo.offering import offer
 from generator.http import Http, Limits
 from generator.model.forge import ForgePlace
@@ -32,7 +32,6 @@ from reconciler.prometheus import Prometheus
 
 MOST_PARSED = 10_000
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-BOT = Person("tidegate", "tidegate@localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ COMMANDS = {
     "expand": "Write the pointers that the rollout files ask for.",
     "update": "Bring what blueprints wrote up to date, and keep your edits.",
     "verify": "Check the whole repository, offline.",
+    "check-pr": "Do with a pull request what CI does: expand, judge, say so.",
     "diff": "Show what the sites would get that they do not have now.",
     "plan": "Say what a rollout will do before it does.",
     "status": "Show how every rollout stands and what it waits for.",

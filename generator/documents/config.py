@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
-from generator.documents.reading import Document, Fields
+from generator.documents.reading import Document, Fields, whole
 from generator.documents.rollout import choice
+from generator.model.approval import Approval, check_account, check_path
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Delivery, Environment, Kind
 from generator.model.forge import KINDS, NO_FORGE, PUBLIC, ForgePlace
@@ -51,9 +52,8 @@ def read_config(file: str, data: bytes) -> Config:
         images=images.texts("allow", str),
         artifacts=artifacts.texts("allow", str),
         waivers=tuple(_waivers(top)),
+        approvals=tuple(_approvals(top)),
     )
-    for _ in top.entries("approvals"):
-        pass
     for fields in (registry, images, artifacts, top):
         fields.close()
     return document.finish(build)
@@ -74,6 +74,27 @@ def _forge(top: Fields) -> ForgePlace:
         if project:
             top.report(str(error), "forge")
         return NO_FORGE
+
+
+def _approvals(top: Fields) -> Iterable[Approval]:
+    if top.is_mapping("approvals"):  # as blueprints wrote it while it meant nothing
+        for name, _ in top.entries("approvals"):
+            hint = "write - {environment: edge-k3s, count: 1, of: [ada]}"
+            top.report(f"approvals is a list, without {name!r} as a key", "approvals", hint)
+        return
+    for row in top.mappings("approvals"):
+        build = partial(
+            Approval,
+            row.value("environment", lambda text: check_name("environment", text), ""),
+            row.value("path", check_path, ""),
+            row.number("count", whole, 1),
+            row.texts("of", check_account),
+        )
+        row.close()
+        try:
+            yield build()
+        except ValueError as error:
+            row.report(str(error))
 
 
 def _waivers(top: Fields) -> Iterable[Waiver]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from generator.gate.approvals import Voices
 from generator.gate.change import Change
 from generator.gate.origin import Origin
 
@@ -15,8 +16,10 @@ class Case:
         change: The three commits.
         now: UTC.
         origin: What the CI of a forge says of the pull request.
+        voices: What was said of it; None where nobody was asked.
     """
 
     change: Change
     now: datetime
     origin: Origin = field(default_factory=Origin)
+    voices: Voices | None = None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from generator.errors import InputError, Problem
-from generator.gate import policy, promotions, releases
+from generator.gate import approvals, policy, promotions, releases
 from generator.gate.case import Case
 from generator.gate.origin import forks
 from generator.lint.finding import Finding, Severity
@@ -34,6 +34,14 @@ def _windows(case: Case) -> Iterable[Problem]:
     return promotions.windows(case.change, case.now)
 
 
+def _missing(case: Case) -> Iterable[Problem]:
+    return approvals.missing(case.change, case.origin, case.voices)
+
+
+def _unasked(case: Case) -> Iterable[Problem]:
+    return approvals.unasked(case.change, case.origin, case.voices)
+
+
 def _forks(case: Case) -> Iterable[Problem]:
     return forks(case.change, case.origin)
 
@@ -50,6 +58,8 @@ RULES: tuple[Rule, ...] = (
     Rule("gate-move", _of(promotions.promotions), "A rollout could start at its end."),
     Rule("gate-requires", _of(promotions.required), "An edge would try what no one has tried."),
     Rule("gate-window", _windows, "A step would be taken while nobody is there to look."),
+    Rule("gate-approval", _missing, "One pair of eyes, or a machine, would move a fleet."),
+    Rule("gate-unasked", _unasked, "CI will ask.", Severity.WARNING),
 )
 
 

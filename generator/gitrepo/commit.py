@@ -23,6 +23,10 @@ class Person:
         return f"{self.name} <{self.mail}>"
 
 
+# Who commits where no person does; nobody is called so on purpose.
+BOT = Person("tidegate", "tidegate@localhost")
+
+
 def person_of(git: Git) -> Person:
     """Say who works here, by Git's own rules.
 

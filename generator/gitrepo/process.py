@@ -12,6 +12,7 @@ from generator.changes import one_line
 from generator.errors import InputError, RemoteError, redact
 
 TIMEOUT_S = 120
+NO_SETTINGS: Mapping[str, str] = {}
 GRACE_S = 2  # for Git to take its lock files away
 _KEPT = (
     "PATH",
@@ -96,11 +97,17 @@ class Git:
             (self.folder / "HEAD").unlink(missing_ok=True)
 
     def call(
-        self, *words: str, stdin: bytes = b"", timeout_s: float = TIMEOUT_S, bare: bool = False
+        self,
+        *words: str,
+        stdin: bytes = b"",
+        timeout_s: float = TIMEOUT_S,
+        bare: bool = False,
+        settings: Mapping[str, str] = NO_SETTINGS,
     ) -> tuple[int, bytes, bytes]:
         """Run one Git command; give exit code, output and error text back.
 
-        `bare` leaves the repository to Git's own search.
+        `bare` leaves the repository to Git's own search. `settings` are for this command alone,
+        and go through its environment, where no other user of the machine can read them.
 
         Raises:
             RemoteError: It took too long, or there is no Git.
@@ -112,7 +119,7 @@ class Git:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=_environment(),
+                env={**_environment(), **_told(settings)},
                 start_new_session=True,
             )
         except FileNotFoundError as error:
@@ -153,6 +160,13 @@ def check_branch(name: str) -> str:
     if not (good and plain.isalnum() and name.isascii() and len(name) < 200):
         raise InputError(f"{name!r} is not a branch name")
     return name
+
+
+def _told(settings: Mapping[str, str]) -> Mapping[str, str]:
+    found = {"GIT_CONFIG_COUNT": str(len(settings))} if settings else {}
+    for number, (key, value) in enumerate(settings.items()):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
 
 
 def _environment() -> Mapping[str, str]:

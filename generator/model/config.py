@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from generator.model.approval import Approval
 from generator.model.forge import NO_FORGE, ForgePlace
 from generator.model.objective import Objective
 
@@ -28,6 +29,7 @@ class Config:
         images: Prefixes of image references that may run.
         artifacts: Schemes or origins that model artifacts may come from.
         waivers: Rules set aside.
+        approvals: Who has to approve what.
     """
 
     branch: str = "main"
@@ -37,6 +39,7 @@ class Config:
     images: tuple[str, ...] = ()
     artifacts: tuple[str, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

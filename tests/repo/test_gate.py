@@ -122,13 +122,12 @@ def test_what_is_wrong_on_main_stops_only_a_move(branch: Branch) -> None:
     branch.git("pull", "-q", "--rebase", "origin", "main")
     branch.commit({"docs/more.md": b"# more\n"})
     code, said = branch.verify()
-    told = "tidegate.yaml:21: warning [schema] unknown key 'waiver' (on main already)"
     assert code == 0
-    assert [line for line in said if line.startswith(told)]
+    assert "warning [schema] unknown key 'waiver' (on main already)" in "\n".join(said)
     branch.do(percent("25"))
     code, said = branch.verify()
     assert code == 1
-    assert [line for line in said if "tidegate.yaml:21: error [schema] unknown key" in line]
+    assert "error [schema] unknown key 'waiver'; fix: " in "\n".join(said)
 
 
 def test_ci_says_what_is_judged_and_where_it_comes_from(

@@ -16,6 +16,7 @@ from generator.documents.config import (
     write_time,
 )
 from generator.errors import InputError
+from generator.model.approval import Approval
 from generator.model.config import Config, Rejection, Waiver
 from generator.model.environment import Environment, Kind
 from generator.model.forge import ForgePlace
@@ -55,7 +56,8 @@ def test_every_key_of_a_repository_is_read() -> None:
         'registry: {uri: "http://mlflow.example.com:5000"}\n'
         "images: {allow: [registry.example.com/models/]}\n"
         "artifacts: {allow: ['s3://models/', 'file:']}\n"
-        "approvals: {edge-k3s: 2}\n"
+        "approvals:\n- {environment: edge-k3s, count: 2, of: [ada, ben]}\n"
+        "- {path: /models/, of: [dana]}\n"
         "waivers:\n- {rule: pss, reason: old runtime, until: '2026-12-31T00:00:00+01:00'}\n"
     ).replace("old runtime", "'old runtime'")
     assert config(text) == Config(
@@ -66,6 +68,7 @@ def test_every_key_of_a_repository_is_read() -> None:
         ("registry.example.com/models/",),
         ("s3://models/", "file:"),
         (Waiver("pss", "old runtime", datetime(2026, 12, 30, 23, tzinfo=UTC)),),
+        (Approval("edge-k3s", "", 2, ("ada", "ben")), Approval("", "/models/", 1, ("dana",))),
     )
 
 
@@ -93,6 +96,28 @@ def test_every_key_of_a_repository_is_read() -> None:
         ),
         ("registry: {url: x}\n", ["3: unknown key 'url'; did you mean 'uri'?"]),
         ("images: {allow: x}\n", ["3: allow must be a list"]),
+        (
+            "approvals: {edge-k3s: 2}\n",
+            [
+                "3: approvals is a list, without 'edge-k3s' as a key; "
+                "write - {environment: edge-k3s, count: 1, of: [ada]}"
+            ],
+        ),
+        (
+            "approvals:\n- {of: [ada]}\n- {environment: edge, path: /x, of: [ada]}\n"
+            "- {path: x/../y, count: 1, of: [ada]}\n- {path: /x, count: 2, of: [ada]}\n"
+            "- {path: /x, count: 2, of: [ada, Ada]}\n- {path: /x, of: ['a b']}\n",
+            [
+                "4: an approval names either environment or path",
+                "5: an approval names either environment or path",
+                "6: an approval names either environment or path",
+                "6: path: 'x/../y' is not a path such as /models/ or /tidegate.yaml",
+                "7: count lies between 1 and 1",
+                "8: of names an account twice",
+                "9: count lies between 1 and the length of of",
+                "9: of: 'a b' is not the name of an account",
+            ],
+        ),
         ("images: [x]\n", ["3: expected a mapping of keys to values"]),
         ("branch: a..b\n", ["3: branch: 'a..b' is not a branch name"]),
         ("branch: -f\n", ["3: branch: '-f' reads differently in different tools; quote it"]),

@@ -10,6 +10,7 @@ from generator import layout
 from generator.changes import ChangeSet, Draft
 from generator.documents.release import freeze as name_release
 from generator.errors import InputError
+from generator.gate.approvals import Voices
 from generator.gate.case import Case
 from generator.gate.change import Change, Edit, Kind, edits
 from generator.gate.origin import Origin, read_event, read_variables
@@ -22,6 +23,7 @@ from generator.intents.moves import finish
 from generator.lint import RULES, lint
 from generator.lint.finding import Severity
 from generator.model.environment import Kind as Delivery
+from generator.model.pull import Opinion, PullRequest, Review, State
 from generator.model.release import ModelVersion
 from generator.repository import Repository
 from tests.builders import (
@@ -69,6 +71,7 @@ class Pull:
     main: Memory
     odd: list[Edit] = field(default_factory=list)
     origin: Origin = field(default_factory=Origin)
+    voices: Voices | None = None
 
     def do(self, intent: Intent) -> "Pull":
         """Add the commit of a verb to the branch."""
@@ -113,7 +116,7 @@ class Pull:
 
     @property
     def said(self) -> list[str]:
-        return [str(one) for one in check(Case(self.change, NOW, self.origin))]
+        return [str(one) for one in check(Case(self.change, NOW, self.origin, self.voices))]
 
     def refused(self, rule: str, text: str) -> None:
         """See that this rule, and no other one, refuses it, with this text."""
@@ -565,6 +568,100 @@ def test_what_its_own_pull_request_calls_completed_is_not() -> None:
 def test_the_chain_is_kept_where_it_is_complete() -> None:
     pull = chained("stable").merge(baseline(13, CLOUD)).do(promote(13))
     pull.passes(Kind.PROMOTION)
+
+
+# ------------------------------------------------------------------ approvals
+
+TWO = "approvals:\n- {environment: edge-k3s, count: 2, of: [ada, ben, cleo]}"
+BOT = "fleet-bot"
+
+
+def reviewed(pull: Pull, *reviews: Review, author: str = BOT) -> Pull:
+    """Let people speak; "" stands for the newest commit."""
+    head = pull.head.commit
+    shown = PullRequest(7, "https://f/7", "work", "main", head, "t", "", State.OPEN, author)
+    said = tuple(one if one.head else replace(one, head=head) for one in reviews)
+    pull.voices = Voices(shown, said)
+    return pull
+
+
+def yes(who: str, head: str = "", *, is_bot: bool = False) -> Review:
+    return Review(who, Opinion.APPROVED, head, is_bot)
+
+
+def guarded(state: str = "climbing", line: str = TWO) -> Pull:
+    return under(start(state), layout.CONFIG, "approvals: []", line)
+
+
+def test_two_who_were_named_have_approved_this_commit() -> None:
+    reviewed(guarded().do(percent("25")), yes("Ada"), yes("cleo")).passes(Kind.UP)
+
+
+@pytest.mark.parametrize(
+    ("reviews", "author", "has"),
+    [
+        ((), BOT, "has 0"),
+        ((yes("ada"),), BOT, "has 1 (ada)"),
+        ((yes("ada"), yes("eve")), BOT, "has 1 (ada)"),
+        ((yes("ada"), yes("ben")), "ben", "has 1 (ada); ben is its author"),
+        ((yes("ada"), yes("ben", is_bot=True)), BOT, "has 1 (ada); ben is a machine"),
+        (
+            (yes("ada"), yes("ben", "b" * 40)),
+            BOT,
+            "has 1 (ada); ben approved the older bbbbbbbbbbbb",
+        ),
+    ],
+)
+def test_an_approval_that_does_not_count(
+    reviews: tuple[Review, ...], author: str, has: str
+) -> None:
+    pull = reviewed(guarded().do(percent("25")), *reviews, author=author)
+    text = f"{EDGE} needs 2 approvals of ada, ben, cleo on {pull.head.commit[:12]}, {has}; fix: ask"
+    pull.refused(
+        "gate-approval", f"tidegate.yaml: error [gate-approval] {text} them at https://f/7"
+    )
+
+
+def test_an_objection_stands_until_it_is_taken_back() -> None:
+    no = Review("cleo", Opinion.CHANGES, "b" * 40)
+    pull = reviewed(guarded().do(percent("25")), yes("ada"), yes("ben"), no)
+    pull.refused("gate-approval", "cleo asked for changes; fix: ask them at https://f/7")
+    stranger = replace(no, who="eve")
+    reviewed(pull, yes("ada"), yes("ben"), stranger).passes(Kind.UP)
+
+
+def test_an_approval_of_another_commit_of_the_pull_request() -> None:
+    pull = reviewed(guarded().do(percent("25")), yes("ada"), yes("ben"))
+    pull.do(percent("50"))
+    pull.refused("gate-approval", "https://f/7 is at 0000000000")
+
+
+@pytest.mark.parametrize("intent", [revert(), percent("1"), pause(), percent("50", CLOUD)])
+def test_what_takes_risk_away_or_moves_elsewhere_waits_for_nobody(intent: Intent) -> None:
+    assert reviewed(guarded().do(intent)).said == []
+
+
+def test_a_path_that_is_guarded() -> None:
+    pull = guarded(line="approvals:\n- {path: /models/, of: [ada]}")
+    pull.put(DEPLOYMENT, pull.head.files[DEPLOYMENT] + b"# more\n")
+    reviewed(pull).refused("gate-approval", "/models/ needs 1 approval of ada on 0")
+    reviewed(pull, yes("ada")).passes()
+
+
+def test_approvals_that_its_own_pull_request_takes_away() -> None:
+    pull = guarded().edit(layout.CONFIG, TWO, "approvals: []").do(percent("25"))
+    reviewed(pull).refused_too("gate-approval", "has 0")
+    pull.refused_too("gate-policy", "policy is edited together with a move")
+
+
+def test_in_ci_approvals_have_to_be_read_and_at_a_desk_they_are_told() -> None:
+    pull = guarded().do(percent("25"))
+    assert [line.split(": ", 1)[1] for line in pull.said] == [
+        f"warning [gate-unasked] {EDGE} needs 2 approvals of ada, ben, cleo; nobody was asked "
+        "here; fix: with TIDEGATE_FORGE_TOKEN the reviews are read"
+    ]
+    pull.origin = read_event(event({"full_name": "acme/fleet"}))
+    pull.refused("gate-approval", "and nobody can be asked: there is no token for the forge; fix:")
 
 
 # ------------------------------------------------------------------ forks

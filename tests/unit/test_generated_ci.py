@@ -12,7 +12,7 @@ FILES = fleet()
 TEXT = FILES[".github/workflows/tidegate.yml"].decode()
 GITHUB: dict[str, Any] = yaml.load(TEXT, yaml.BaseLoader)
 GITLAB: dict[str, Any] = yaml.safe_load(FILES[".gitlab-ci.yml"])
-TARGETS = re.findall(r"^([a-z]+):.*## ", FILES["Makefile"].decode(), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):.*## ", FILES["Makefile"].decode(), re.MULTILINE)
 STEPS = [step for job in GITHUB["jobs"].values() for step in job["steps"]]
 JOBS = {name: job for name, job in GITLAB.items() if name.startswith("tidegate/")}
 
@@ -23,18 +23,36 @@ def test_every_action_is_pinned_by_its_commit() -> None:
     assert all(re.fullmatch(r"actions/[\w-]+@[0-9a-f]{40}", one) for one in used)
 
 
-def test_a_job_can_only_read() -> None:
+def test_only_the_job_of_a_pull_request_may_write() -> None:
+    """GitHub takes these rights away again where the branch lies in a fork."""
     assert GITHUB["permissions"] == {}
-    assert [job["permissions"] for job in GITHUB["jobs"].values()] == [{"contents": "read"}] * 2
+    rights = {name: job["permissions"] for name, job in GITHUB["jobs"].items()}
+    assert rights == {
+        "check-pr": {"contents": "write", "pull-requests": "write", "statuses": "write"},
+        "verify": {"contents": "read"},
+        "audit": {"contents": "read"},
+    }
     checkouts = [step for step in STEPS if "uses" in step]
     assert all(step["with"]["persist-credentials"] == "false" for step in checkouts)
     assert "secrets." not in TEXT
 
 
 def test_no_foreign_pull_request_runs_with_our_rights() -> None:
-    assert set(GITHUB["on"]) == {"pull_request", "push", "schedule"}
+    assert set(GITHUB["on"]) == {"pull_request", "pull_request_review", "push", "schedule"}
     lines = [step["run"] for step in STEPS if "run" in step]
     assert all("${{" not in line for line in lines)
+
+
+def test_a_pull_request_is_judged_with_the_makefile_of_the_branch_that_it_enters() -> None:
+    line = 'git -c "safe.directory=$PWD" show "origin/$BASE:Makefile" | make -f - trust check-pr'
+    (job,) = (job for name, job in GITHUB["jobs"].items() if name == "check-pr")
+    assert [step["run"] for step in job["steps"] if "run" in step] == [line]
+    assert job["env"]["BASE"] == "${{ github.event.pull_request.base.ref }}"
+    assert job["steps"][0]["with"]["ref"] == "${{ github.event.pull_request.head.sha }}"
+    assert JOBS["tidegate/check-pr"]["script"][-1] == line
+    assert "check-pr" in TARGETS
+    pulls = [job["if"] for job in GITHUB["jobs"].values() if "pull_request" in job["if"]]
+    assert len(pulls) == 1
 
 
 def test_one_run_at_a_time_for_one_branch() -> None:
@@ -55,13 +73,13 @@ def test_the_whole_history_is_there() -> None:
 def test_both_forges_call_the_same_targets(name: str) -> None:
     github = [step["run"] for step in GITHUB["jobs"][name]["steps"] if "run" in step]
     assert JOBS[f"tidegate/{name}"]["script"] == github == ["make trust", f"make {name}"]
-    assert GITHUB["jobs"][name]["name"] == f"tidegate/{name}"
+    assert GITHUB["jobs"][name]["name"].startswith(f"tidegate/{name}")
     assert {line.removeprefix("make ") for line in github} <= set(TARGETS)
 
 
 def test_the_image_is_that_of_the_people_who_run_it() -> None:
     images = [job["container"]["image"] for job in GITHUB["jobs"].values()]
-    assert images == ["${{ vars.TIDEGATE_IMAGE }}"] * 2
+    assert images == ["${{ vars.TIDEGATE_IMAGE }}"] * 3
     assert GITLAB["default"]["image"]["name"] == "$TIDEGATE_IMAGE"
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,8 +19,12 @@ from generator.repository import Repository
 from tidegate import gating
 from tidegate.engines import Engines, with_engines
 from tidegate.events import with_origin
+from tidegate.forges import with_forge
 from tidegate.place import Place, looking
 from tidegate.rules import odd, rules
+
+if TYPE_CHECKING:
+    from generator.forge import Secrets
 
 LAST = "HEAD"
 
@@ -40,6 +44,7 @@ LAST = "HEAD"
 @click.option("--json", "as_json", is_flag=True, help="The same as data.")
 @with_engines
 @with_origin
+@with_forge
 @looking
 def verify(
     where: Place,
@@ -51,6 +56,7 @@ def verify(
     as_json: bool,
     engines: Engines,
     origin: Callable[[], Origin],
+    secrets: "Callable[[], Secrets]",
 ) -> None:
     """Check the whole repository, offline: one line for each finding, and what mends it.
 
@@ -64,7 +70,8 @@ def verify(
     - {rule: clusters, reason: "one test cluster", until: "2027-01-31T00:00:00Z"}
 
     With --pr it judges a change by the rules and the policy of the commit that it starts from, and
-    refuses what would relax them: design and reasons are in `verify --rules` under gate-.
+    refuses what would relax them: `verify --rules` lists why, under gate-. With the token of the
+    forge in TIDEGATE_FORGE_TOKEN it also reads whether those have approved who have to.
 
     \b
     tidegate verify
@@ -77,7 +84,7 @@ def verify(
     if not pr and (base or head not in ("", LAST)):
         raise click.UsageError("--base, and a commit after --head, go with --pr")
     if pr:
-        found = _pull(where, base, head, engines, origin())
+        found = _pull(where, base, head, engines, origin(), secrets())
         click.echo(json.dumps(gating.data(found), indent=2) if as_json else gating.text(found))
         is_good = found.is_good
     else:
@@ -87,10 +94,18 @@ def verify(
     sys.exit(ExitCode.DONE if is_good else ExitCode.INPUT)
 
 
-def _pull(where: Place, base: str, head: str, engines: Engines, origin: Origin) -> gating.Judged:
-    opened = where.open()
-    case = Case(gating.open_change(where, base, head, origin), where.now, origin)
-    return gating.judge(case, lambda commit: rules(odd(opened, commit, is_head=True), engines))
+def _pull(
+    where: Place, base: str, head: str, engines: Engines, origin: Origin, secrets: "Secrets"
+) -> gating.Judged:
+    from tidegate.hearing import find, hear, opened  # a forge is slow to load
+
+    change = gating.open_change(where, base, head, origin)
+    with opened(change, secrets) as door:
+        pull = find(door, change, origin) if door else None
+        voices = hear(door, pull) if door and pull else None
+    case = Case(change, where.now, origin, voices)
+    place = where.open()
+    return gating.judge(case, lambda commit: rules(odd(place, commit, is_head=True), engines))
 
 
 def _all(where: Place, engines: Engines, *, is_head: bool, as_json: bool) -> bool:

@@ -1,0 +1,49 @@
+"""The forge of a change: its pull request, and what people said of it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from generator.errors import InputError
+from generator.forge import Secrets, connect
+from generator.forge.door import Door
+from generator.gate.approvals import Voices
+from generator.gate.change import Change
+from generator.gate.origin import Origin
+from generator.model.forge import NO_FORGE, ForgePlace
+from generator.model.pull import PullRequest
+
+
+@contextmanager
+def opened(change: Change, secrets: Secrets) -> "Iterator[Door | None]":
+    """Open the forge that the base names; None where it names none, or there is no token."""
+    place = _place(change)
+    if not place.is_there or not (secrets.token or secrets.key):
+        yield None
+        return
+    clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 (the command line has the clock)
+    door = connect(place, secrets, clock)
+    try:
+        yield door
+    finally:
+        door.hang_up()
+
+
+def _place(change: Change) -> ForgePlace:
+    try:
+        return change.base.config().forge
+    except InputError:
+        return NO_FORGE
+
+
+def find(door: Door, change: Change, origin: Origin) -> PullRequest | None:
+    """Read the pull request: the one that CI names, or the open one that is at this commit."""
+    if origin.is_told:
+        return door.read(origin.number)
+    head = change.head.tree.commit
+    return next((one for one in door.open_under("") if one.head == head), None)
+
+
+def hear(door: Door, pull: PullRequest) -> Voices:
+    """Read what was said of it."""
+    return Voices(pull, door.reviews(pull))
