@@ -1,13 +1,13 @@
 """Whether a step may be taken now, and when it may again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from generator.model.window import DenyWindow
-from generator.zones import zone
 
 MOST_IN_A_ROW = 100
+Zones = Callable[[str], tzinfo | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,12 @@ class Denial:
     why: str
 
 
-def denied(windows: Sequence[DenyWindow], now: datetime) -> Denial | None:
+def utc_only(name: str) -> tzinfo | None:
+    """Know no other time zone: for those who were given none."""
+    return UTC if name == "UTC" else None
+
+
+def denied(windows: Sequence[DenyWindow], now: datetime, zones: Zones) -> Denial | None:
     """Find the window that is open, and when the last of those that follow each other ends.
 
     Where this machine does not know a time zone, its window counts as open: a step can wait.
@@ -33,32 +38,33 @@ def denied(windows: Sequence[DenyWindow], now: datetime) -> Denial | None:
     Args:
         windows: Of one environment.
         now: UTC.
+        zones: Gives the rules of a time zone; None where nobody knows it.
     """
     for window in windows:
-        if zone(window.zone) is None:
+        if zones(window.zone) is None:
             why = f"the time zone {window.zone} is not known on this machine: install tzdata"
             return Denial(window, None, why)
-    first = next((one for one in windows if _end(one, now) is not None), None)
+    first = next((one for one in windows if _end(one, now, zones) is not None), None)
     if first is None:
         return None
-    ends = _ends(windows, now)
+    ends = _ends(windows, now, zones)
     until = f"until {ends:%Y-%m-%d %H:%M} UTC" if ends else "with no end in sight"
     return Denial(first, ends, f"the deny window {first} is open {until}")
 
 
-def _ends(windows: Sequence[DenyWindow], now: datetime) -> datetime | None:
+def _ends(windows: Sequence[DenyWindow], now: datetime, zones: Zones) -> datetime | None:
     end = now
     for _ in range(MOST_IN_A_ROW):
-        found = [later for one in windows if (later := _end(one, end)) is not None]
+        found = [later for one in windows if (later := _end(one, end, zones)) is not None]
         if not found:
             return end
         end = max(found)
     return None
 
 
-def _end(window: DenyWindow, at: datetime) -> datetime | None:
+def _end(window: DenyWindow, at: datetime, zones: Zones) -> datetime | None:
     """Say when the window that is open at a time closes; None where none is."""
-    rules = zone(window.zone)
+    rules = zones(window.zone)
     if rules is None:
         return None
     start = _latest(window, rules, at)

@@ -35,10 +35,12 @@ from pathlib import Path
 from generator.errors import InputError, TidegateError
 from generator.forge import Secrets
 from generator.gitrepo.bare import Bare
+from generator.zones import zone
 from reconciler.cluster import Hub
 from reconciler.exporter import Exporter, serve
 from reconciler.following import Following
 from reconciler.loop import Loop
+from reconciler.outlook import Memory
 from reconciler.wiring import BareRemote, Origins, calm_collector, hub_api, lease, origin_of
 
 
@@ -74,8 +76,9 @@ def _wire(repo: str) -> Loop:
     allowed = _allowed()
     origins = Origins(allowed, loopback=repo.startswith(("file://", "/")))
     secrets = [token for token in allowed.values() if token]
-    forge = _forge()
-    loop = Loop(remote, origins.connect, _every(), _log, secrets=[*secrets, forge.token])
+    forge, memory = _forge(), Memory(zones=zone)
+    hidden = [*secrets, forge.token]
+    loop = Loop(remote, origins.connect, _every(), _log, memory, secrets=hidden)
     loop.teller = remote.post(forge)
     kubeconfig = os.environ.get("TIDEGATE_KUBECONFIG", "")
     place = os.environ.get("TIDEGATE_LEASE", "")

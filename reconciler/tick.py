@@ -84,7 +84,7 @@ def run(
     """
     try:
         found = _run(repository, environment, model, query, now, memory)
-        return _between(repository, found, standings, now)
+        return _between(repository, found, standings, now, memory)
     except InputError as error:
         problem = str(error).replace("\n", " | ")
         return Pass(environment, model, None, Hold("invalid", problem), None, problem)
@@ -116,7 +116,11 @@ def _run(
 
 
 def _between(
-    repository: Repository, done: Pass, standings: Mapping[str, Standing], now: datetime
+    repository: Repository,
+    done: Pass,
+    standings: Mapping[str, Standing],
+    now: datetime,
+    memory: Memory,
 ) -> Pass:
     """Let a cloud rollout go on where objects and weights wait for each other."""
     rollout = repository.rollout(done.environment, done.model)
@@ -130,7 +134,7 @@ def _between(
         return done
     move = cloud.next_move(repository, rollout, standings)
     if move and isinstance(move.decision, Advance):
-        denial = denied(settings.deny_windows, now)
+        denial = denied(settings.deny_windows, now, memory.zones)
         if denial:
             return replace(done, decision=Hold("deny-window", denial.why, denial.ends))
     return replace(done, decision=move.decision, change=move.change) if move else done

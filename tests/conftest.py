@@ -25,7 +25,10 @@ settings.load_profile("tidegate")
 
 ROOT = Path(__file__).resolve().parent.parent
 UNIT = ROOT / "tests" / "unit"
-ENGINES = ("helm", "kubeconform", "kustomize", "prometheus", "prometheus3", "promtool", "promtool3")
+ENGINES = (
+    *("actionlint", "helm", "kubeconform", "kustomize"),
+    *("prometheus", "prometheus3", "promtool", "promtool3", "zizmor"),
+)
 UNIT_CPU_S = 6.0
 
 # ------------------------------------------------------------------ rooms stay pure

@@ -16,6 +16,7 @@ from generator.gitrepo.commit import BOT, build
 from generator.gitrepo.sending import Target, send
 from generator.gitrepo.snapshot import Snapshot
 from generator.model.forge import ForgePlace
+from generator.zones import zone
 from tidegate import gating
 from tidegate.engines import Engines
 from tidegate.gating import Judged, open_change
@@ -77,7 +78,7 @@ class Check:
         # The forge may not have noticed our own push yet.
         seen = replace(pull, head=newest) if pull and self._is_ours(pull, change) else pull
         voices = hear(door, seen) if door and seen else None
-        case = Case(change, self.where.now, self.origin, voices)
+        case = Case(change, self.where.now, self.origin, voices, zone)
         place = self.where.open()
         return gating.judge(
             case, lambda commit: rules(odd(place, commit, is_head=True), self.engines)

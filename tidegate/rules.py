@@ -9,10 +9,11 @@ from generator.gate.change import ODD
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.checkout import Checkout
 from generator.gitrepo.comparing import entries
-from generator.lint import RULES, Rule
+from generator.lint import RULES, Rule, Severity
 from generator.lint.evidence import evidence
 from generator.lint.view import View
 from generator.model.rollout import Rollout
+from generator.zones import zone
 from reconciler.record import read_chain
 from tidegate.engine_rules import engine_rules
 from tidegate.engines import Engines
@@ -49,11 +50,24 @@ def rules(links: Mapping[str, str], engines: Engines) -> Sequence[Rule]:
         *engine_rules(engines),
         Rule("evidence-chain", _chains, "A decision could no longer be proved or replayed."),
         Rule("symlinks", symlinks, "A link can lead out of the repository, and nothing checks it."),
+        Rule("windows", _windows, "No step would ever be taken again.", Severity.WARNING),
     )
 
 
 def _nothing(_: View) -> Iterable[Problem]:
     return ()
+
+
+def _windows(view: View) -> Iterator[Problem]:
+    """Look every time zone up: where the reconciler does not know it, its window never ends."""
+    for name in view.environments():
+        settings = view.environment(name)
+        for one in settings.deny_windows if settings else ():
+            if zone(one.zone) is None:
+                path = layout.environment(name)
+                text = f"this machine does not know the time zone {one.zone}"
+                hint = "correct its name, or install tzdata here and where the reconciler runs"
+                yield Problem(text, path, view.line(path, "denyWindows"), hint)
 
 
 def _chains(view: View) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from generator.model.environment import Environment, Kind
 from generator.model.rollout import Phase, Rollout
 from generator.model.spans import say_span
 from generator.repository import Repository
+from generator.zones import zone
 from reconciler.measure import Answer, MetricsUnavailable
 from reconciler.outlook import Memory, Outlook, Query
 from reconciler.policy import Advance, Escalate, Hold, Revert
@@ -38,7 +39,7 @@ def statuses(repository: Repository, connect: Connect, now: datetime) -> list[Da
         connect: Opens the metrics API of an environment.
         now: UTC.
     """
-    memory = Memory()
+    memory = Memory(zones=zone)
     return [
         _status(
             repository, environment, model, _patient(repository, environment, connect), now, memory

@@ -6,6 +6,7 @@ from datetime import datetime
 from generator.gate.approvals import Voices
 from generator.gate.change import Change
 from generator.gate.origin import Origin
+from generator.windows import Zones, utc_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +18,11 @@ class Case:
         now: UTC.
         origin: What the CI of a forge says of the pull request.
         voices: What was said of it; None where nobody was asked.
+        zones: Gives the rules of time zones.
     """
 
     change: Change
     now: datetime
     origin: Origin = field(default_factory=Origin)
     voices: Voices | None = None
+    zones: Zones = utc_only

@@ -11,7 +11,7 @@ from generator.model.environment import Environment
 from generator.model.environment import Kind as Delivery
 from generator.model.percent import FULL, ZERO
 from generator.model.rollout import OnNewVersion, Phase, Rollout
-from generator.windows import denied
+from generator.windows import Zones, denied
 
 _AGAIN = "make it with `tidegate promote`"
 
@@ -68,7 +68,7 @@ def _promotion(change: Change, before: Rollout, after: Rollout) -> Iterator[tupl
         yield "rollout", f"the next rollout of {after.canary} is {name}, not {after.id}", _AGAIN
 
 
-def windows(change: Change, now: datetime) -> Iterator[Problem]:
+def windows(change: Change, now: datetime, zones: Zones) -> Iterator[Problem]:
     """Refuse what brings a release to more sites while a window of the base denies it.
 
     What takes risk away passes, and so does the way back to an earlier release.
@@ -76,7 +76,7 @@ def windows(change: Change, now: datetime) -> Iterator[Problem]:
     for move in change.moves:
         if move.kind not in ENTERING | {Kind.UP}:
             continue
-        denial = denied(_settings(change, move).deny_windows, now)
+        denial = denied(_settings(change, move).deny_windows, now, zones)
         if denial is not None:
             ends = f"after {denial.ends:%Y-%m-%d %H:%M} UTC" if denial.ends else "when it is over"
             text = f"no {move.kind} now: {denial.why}"

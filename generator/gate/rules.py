@@ -31,7 +31,7 @@ def _of(check: Callable[..., Iterable[Problem]]) -> Callable[[Case], Iterable[Pr
 
 
 def _windows(case: Case) -> Iterable[Problem]:
-    return promotions.windows(case.change, case.now)
+    return promotions.windows(case.change, case.now, case.zones)
 
 
 def _missing(case: Case) -> Iterable[Problem]:

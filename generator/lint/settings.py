@@ -7,7 +7,6 @@ from generator.errors import Problem
 from generator.lint.finding import few
 from generator.lint.view import View
 from generator.model.environment import Environment
-from generator.zones import zone
 
 _COLUMNS = ("id", "cluster", "region", "hardware")
 
@@ -21,7 +20,6 @@ def environment(view: View) -> Iterator[Problem]:
             for key, text, hint in (
                 *_requires(view, settings),
                 *_columns(view, settings),
-                *_windows(settings),
             ):
                 yield Problem(text, path, view.line(path, key), hint)
 
@@ -34,13 +32,6 @@ def _requires(view: View, settings: Environment) -> Iterator[tuple[str, str, str
     if settings.name in _upstream(view, settings.name):
         text = f"{settings.name} would wait for itself"
         yield "requires", text, "take the environment that closes the circle away"
-
-
-def _windows(settings: Environment) -> Iterator[tuple[str, str, str]]:
-    for one in settings.deny_windows:
-        if zone(one.zone) is None:
-            text = f"the time zone {one.zone} is not known here, so its window never ends"
-            yield "denyWindows", text, "correct its name, or install tzdata"
 
 
 def _upstream(view: View, name: str) -> set[str]:

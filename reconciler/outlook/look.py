@@ -7,7 +7,7 @@ from datetime import datetime
 from generator import layout
 from generator.model.rollout import Rollout
 from generator.repository import Repository
-from generator.windows import denied
+from generator.windows import Zones, denied, utc_only
 from reconciler import policy, record
 from reconciler.analysis import Judge, Settings
 from reconciler.basis import pace, soaked
@@ -67,8 +67,12 @@ class _Kept:
 
 @dataclass
 class Memory:
-    """What was read and judged before, by the blob ids it came from; may be lost at any time."""
+    """What was read and judged before, by the blob ids it came from; may be lost at any time.
 
+    And what no commit says: the rules of time zones.
+    """
+
+    zones: Zones = utc_only
     chains: dict[str, _Kept] = field(default_factory=dict)
     clean: dict[tuple[str, str], tuple[Mapping[str, str], ...]] = field(default_factory=dict)
     readings: dict[str, Kept] = field(default_factory=dict)
@@ -165,11 +169,11 @@ def _look(
     window, name = window_of(course, now), course.rollout.id
     kept = memory.readings.get(name)
     found = read(course, judge, query, window, kept)
-    situation = _situation(course, found.newest, window, now)
+    situation = _situation(course, found.newest, window, now, memory)
     decision = decide(situation)
     if isinstance(decision, Advance | Revert) and not found.newest.is_whole:
         found = read(course, judge, query, window, None)
-        situation = _situation(course, found.newest, window, now)
+        situation = _situation(course, found.newest, window, now, memory)
         decision = decide(situation)
     newest = found.newest
     memory.readings[name] = replace(found, newest=newest.lighter())
@@ -185,7 +189,9 @@ def _look(
     )
 
 
-def _situation(course: Course, found: Reading, window: Window, now: datetime) -> Situation:
+def _situation(
+    course: Course, found: Reading, window: Window, now: datetime, memory: Memory
+) -> Situation:
     objectives = len(course.asked.counts)
     return Situation(
         rollout=course.rollout,
@@ -195,7 +201,7 @@ def _situation(course: Course, found: Reading, window: Window, now: datetime) ->
         soaked=soaked(found.heard, course.since, course.settings.interval, objectives),
         now=now,
         pace=pace(found.heard),
-        denied=denied(course.settings.deny_windows, now),
+        denied=denied(course.settings.deny_windows, now, memory.zones),
     )
 
 

@@ -26,6 +26,7 @@ from generator.model.environment import Kind as Delivery
 from generator.model.pull import Opinion, PullRequest, Review, State
 from generator.model.release import ModelVersion
 from generator.repository import Repository
+from generator.zones import zone
 from tests.builders import (
     ASKED,
     CLOUD,
@@ -116,7 +117,7 @@ class Pull:
 
     @property
     def said(self) -> list[str]:
-        return [str(one) for one in check(Case(self.change, NOW, self.origin, self.voices))]
+        return [str(one) for one in check(Case(self.change, NOW, self.origin, self.voices, zone))]
 
     def refused(self, rule: str, text: str) -> None:
         """See that this rule, and no other one, refuses it, with this text."""

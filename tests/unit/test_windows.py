@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from generator.model.window import DenyWindow, Schedule, check_zone
 from generator.windows import denied
+from generator.zones import zone
 
 BERLIN = "Europe/Berlin"
 
@@ -23,7 +24,7 @@ def utc(text: str) -> datetime:
 
 def until(windows: list[DenyWindow], now: str) -> str:
     """Say until when a step is denied, "" where it is not."""
-    found = denied(windows, utc(now))
+    found = denied(windows, utc(now), zone)
     return "" if found is None else f"{found.ends:%m-%d %H:%M}" if found.ends else "for ever"
 
 
@@ -114,7 +115,9 @@ def test_windows_that_follow_each_other_are_one() -> None:
 
 
 def test_what_is_open_is_named() -> None:
-    found = denied([window("0 0 1 1 *", 1), window("0 22 * * 5", 56, BERLIN)], utc("2026-11-21"))
+    found = denied(
+        [window("0 0 1 1 *", 1), window("0 22 * * 5", 56, BERLIN)], utc("2026-11-21"), zone
+    )
     assert found is not None
     assert found.why == (
         "the deny window 0 22 * * 5 Europe/Berlin is open until 2026-11-23 05:00 UTC"
@@ -122,7 +125,7 @@ def test_what_is_open_is_named() -> None:
 
 
 def test_a_zone_that_nobody_knows_keeps_its_window_open() -> None:
-    found = denied([window("0 0 1 1 *", 1, "Europe/Atlantis")], utc("2026-06-01"))
+    found = denied([window("0 0 1 1 *", 1, "Europe/Atlantis")], utc("2026-06-01"), zone)
     assert found is not None
     assert (found.ends, found.why) == (
         None,
@@ -161,11 +164,11 @@ def test_it_is_denied_until_the_end_and_not_at_it(
 ) -> None:
     now = utc("2026-03-20") + later
     windows = [window(schedule, minutes / 60, BERLIN)]
-    found = denied(windows, now)
+    found = denied(windows, now, zone)
     if found is not None and found.ends is not None:
         assert now < found.ends
         span = found.ends - now
         points = [now + span * part / 7 for part in range(8)]
-        assert all(denied(windows, point) is not None for point in points[:-1])
-        assert denied(windows, found.ends) is None
+        assert all(denied(windows, point, zone) is not None for point in points[:-1])
+        assert denied(windows, found.ends, zone) is None
         assert all(one <= other for one, other in pairwise(points))

@@ -109,6 +109,7 @@ def reconcile(
     tidegate reconcile --repo file:///srv/fleet.git --once --now 2026-11-20T08:05:00Z
     tidegate reconcile --repo https://git.example/fleet.git --kubeconfig ~/.kube/hub --once
     """
+    from generator.zones import zone
     from reconciler import loop
     from reconciler.guard import Guard
     from reconciler.outlook import Memory
@@ -121,16 +122,18 @@ def reconcile(
     connect = Origins(allowed, is_local(repo)).connect
     follower, turns = _follow(kubeconfig, context, argocd_namespace, lease, every)
     if not once:
-        forge = secrets()
+        forge, memory = secrets(), Memory(zones=zone)
         hidden = [token for token in (*allowed.values(), forge.token) if token]
         teller = remote.post(forge)
-        endless = loop.Loop(remote, connect, every, click.echo, secrets=hidden, teller=teller)
+        endless = loop.Loop(
+            remote, connect, every, click.echo, memory, secrets=hidden, teller=teller
+        )
         endless.follower, endless.lease = follower, turns
         _run(endless, listen)
         return
     at = read_now(now)
     guard = Guard(remote)
-    done = loop.once(guard, connect, at, Memory(), follower=follower)
+    done = loop.once(guard, connect, at, Memory(zones=zone), follower=follower)
     if follower:
         _settle(follower, done)
     _print(done, as_json=as_json)

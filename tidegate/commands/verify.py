@@ -16,6 +16,7 @@ from generator.gitrepo.bare import Bare
 from generator.gitrepo.checkout import Checkout
 from generator.lint import Finding, Severity, lint
 from generator.repository import Repository
+from generator.zones import zone
 from tidegate import gating
 from tidegate.engines import Engines, with_engines
 from tidegate.events import with_origin
@@ -103,7 +104,7 @@ def _pull(
     with opened(change, secrets) as door:
         pull = find(door, change, origin) if door else None
         voices = hear(door, pull) if door and pull else None
-    case = Case(change, where.now, origin, voices)
+    case = Case(change, where.now, origin, voices, zone)
     place = where.open()
     return gating.judge(case, lambda commit: rules(odd(place, commit, is_head=True), engines))
 

@@ -19,6 +19,7 @@ from generator.model.environment import Kind
 from generator.model.rollout import Phase, Rollout
 from generator.model.spans import write_span
 from generator.repository import Repository
+from generator.zones import zone
 from reconciler import loop
 from reconciler.outlook import Memory
 from reconciler.ports import Connect
@@ -133,7 +134,9 @@ def open_demo(workspace: Workspace, story: Story, screen: Screen) -> "tuple[Demo
     bare = bare_clone(workspace.origin, workspace.state)
     origin = Origin(Bare(workspace.state / "fleet.git", workspace.origin, "main"), EDGE, MODEL)
     connect = Origins({}, loopback=True).connect
-    demo = Demo(workspace, story, screen, fleet, origin, BareRemote(bare), connect, Memory())
+    demo = Demo(
+        workspace, story, screen, fleet, origin, BareRemote(bare), connect, Memory(zones=zone)
+    )
     return demo, Api(fleet, port=story.port)
 
 
