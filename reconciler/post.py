@@ -97,10 +97,7 @@ class Post:
                     self._known.clear()
                     self._waiting.clear()
                 if not place.is_there:
-                    self._complain(
-                        FORGE, "tidegate.yaml names no forge: rollouts are told in Git only"
-                    )
-                    return False
+                    return False  # a choice, and no trouble
                 self._forge = self.connect(place)
         except TidegateError as error:
             self._complain(FORGE, f"no pull request is told of rollouts: {_line(error)}")
