@@ -16,7 +16,7 @@ from generator.model.percent import FULL, ZERO
 from generator.model.rollout import Phase, Rollout
 from generator.repository import Repository
 from reconciler.applied import Standing, State
-from reconciler.policy import Advance, Decision, Hold, Revert, bump
+from reconciler.policy import Advance, Decision, Hold, Revert, bump, past_the_top
 
 NAMED = 5
 
@@ -56,12 +56,11 @@ def unready(rollout: Rollout, standings: Mapping[str, Standing]) -> Hold | None:
     waiting = [site for site, one in standings.items() if not one.is_settled]
     if standings and not waiting:
         return None
-    version = f"{rollout.model}/{rollout.canary[1:].partition('-')[0]}"
     return Hold(
         "weights",
         f"{rollout.stable} is needed until {_who(waiting)} without its traffic",
         None,
-        f'tidegate promote {version} --env {rollout.environment} --baseline --reason "..."',
+        past_the_top(rollout),
     )
 
 

@@ -64,8 +64,15 @@ class Done:
         if self.commit and change is not None:
             return f"{name}: {change.subject} [{self.commit[:12]}]"
         if self.trouble:
-            return f"{name}: {self.trouble}"
+            return f"{name}: {self.trouble}{self._also()}"
         return f"{name}: {say_decision(self.passed.decision)}"
+
+    def _also(self) -> str:
+        """Say what it waits for beside its trouble, where the one does not say the other."""
+        waits = self.passed.decision
+        if not isinstance(waits, Hold) or self.passed.trouble or self.trouble in waits.why:
+            return ""
+        return f"; {say_decision(waits)}"
 
 
 def say_decision(decision: Decision | None) -> str:

@@ -19,9 +19,8 @@ measured ever advances.
 At 100 percent nobody is left to compare with: there the soak and the absolute guards decide.
 """
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from generator.model.percent import FULL, ZERO, Percent
@@ -33,9 +32,6 @@ from reconciler.analysis import Code, ObjectiveVerdict, Verdict, overall
 
 ALONE = {Code.NO_CONCURRENT_STABLE, Code.TOO_FEW_STABLE}
 SMALL = {*ALONE, Code.FEW_STABLE, Code.NOT_COMPARED}
-FORECAST = {"undecided", "deadline"}
-LONGEST_FORECAST_H = 720
-LONGEST_FORECAST = timedelta(hours=LONGEST_FORECAST_H)
 LEAST_ADOPTED = 0.8
 LEAST_LATE_SITES = 3
 LEAST_LATE_SHARE = 0.2
@@ -74,6 +70,7 @@ class Escalate:
 
     why: str
     command: str = ""
+    since: datetime | None = None
 
 
 Decision = Advance | Hold | Revert | Escalate
@@ -176,7 +173,7 @@ def _harm(situation: Situation) -> Decision | None:
 def _stopped(situation: Situation) -> Decision | None:
     rollout = situation.rollout
     if rollout.phase is Phase.PAUSED:
-        return Hold("paused", "a person paused it", None, _command(rollout, "resume"))
+        return Hold("paused", "a person paused it", None, command(rollout, "resume"))
     if rollout.percent == ZERO:
         text = "percent is 0, so no site runs the canary"
         return Hold("at-zero", text, None, bump(rollout, rollout.steps[0]))
@@ -191,7 +188,7 @@ def _burning(situation: Situation) -> Decision | None:
         if reason.code is Code.BURNS_ALIKE
     )
     why = next(found, None)
-    return Escalate(why, _command(situation.rollout, "revert")) if why else None
+    return Escalate(why, command(situation.rollout, "revert")) if why else None
 
 
 def _overdue(situation: Situation) -> Decision | None:
@@ -201,15 +198,19 @@ def _overdue(situation: Situation) -> Decision | None:
     missing = _unproven(situation) or _adopted(situation)
     if waited <= rollout.deadline or missing is None:
         return None
-    why = f"{say_span(waited)} at {rollout.percent}%, deadline {say_span(rollout.deadline)}"
-    why += f"; {missing.why}"
+    why = f"{late(rollout, waited)}; {missing.why}"
     match rollout.on_deadline:
         case OnDeadline.REVERT:
             return Revert("deadline", why)
         case OnDeadline.ASK:
-            return Escalate(why, _command(rollout, "revert"))
+            return Escalate(why, command(rollout, "revert"))
         case OnDeadline.HOLD:
-            return Hold("deadline", why, None, _command(rollout, "revert"))
+            return Hold("deadline", why, None, command(rollout, "revert"))
+
+
+def late(rollout: Rollout, waited: timedelta) -> str:
+    """Say how long it has waited past its deadline."""
+    return f"{say_span(waited)} at {rollout.percent}%, deadline {say_span(rollout.deadline)}"
 
 
 def _unproven(situation: Situation) -> Hold | None:
@@ -301,46 +302,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def explain(decision: Decision, since: datetime | None, situation: Situation | None) -> Decision:
-    """Tell a person more of a hold: since when, and what is still missing.
-
-    What is added stands in no evidence, since a hold is never committed.
-
-    Args:
-        decision: As it was decided; only a hold is changed.
-        since: When the present step was taken, or seen.
-        situation: What it was decided on, where it could be looked at.
-    """
-    if not isinstance(decision, Hold):
-        return decision
-    forecast = _forecast(situation) if situation and decision.code in FORECAST else ""
-    why = f"{decision.why}; {forecast}" if forecast else decision.why
-    return replace(decision, why=why, since=since)
-
-
-def _forecast(situation: Situation) -> str:
-    """Say what the objective that takes longest still needs."""
-    waits: list[tuple[float, int]] = []
-    for one in situation.verdicts:
-        if one.needs and one.verdict is Verdict.UNDECIDED:
-            pace = situation.pace.get(one.objective, 0.0)
-            waits.append((one.needs / pace if pace else math.inf, one.needs))
-    if not waits:
-        return ""
-    hours, events = max(waits)
-    text = f"needs about {_round(events):,} more predictions"
-    if math.isinf(hours) or hours > LONGEST_FORECAST_H:
-        return f"{text}, more than {say_span(LONGEST_FORECAST)} at the present rate"
-    return f"{text}, {say_span(timedelta(minutes=math.ceil(60 * hours)))} at the present rate"
-
-
-def _round(number: int) -> int:
-    """Round up to two digits."""
-    power = 10 ** max(0, len(str(number)) - 2)
-    return int(math.ceil(number / power) * power)
-
-
-def _command(rollout: Rollout, verb: str) -> str:
+def command(rollout: Rollout, verb: str) -> str:
+    """Write a command about a rollout that needs no more than a reason."""
     return f'tidegate {verb} {rollout.model} --env {rollout.environment} --reason "..."'
 
 
@@ -350,3 +313,9 @@ def bump(rollout: Rollout, percent: Percent | None = None) -> str:
     return (
         f'tidegate set-percent {rollout.model} --env {rollout.environment} {percent} --reason "..."'
     )
+
+
+def past_the_top(rollout: Rollout) -> str:
+    """Write the command that completes a rollout by hand."""
+    version = f"{rollout.model}/{rollout.canary[1:].partition('-')[0]}"
+    return f'tidegate promote {version} --env {rollout.environment} --baseline --reason "..."'

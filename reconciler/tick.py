@@ -27,6 +27,7 @@ from reconciler.applied import Standing
 from reconciler.basis import policy_data
 from reconciler.outlook import Memory, Outlook, Query, look
 from reconciler.policy import Advance, Decision, Hold, Revert
+from reconciler.waits import explain
 
 BOT = Asked()
 MOST_EDITS = 50
@@ -35,6 +36,7 @@ GUARDED = {
     Code.CEILING: "is above its ceiling",
     Code.EXPOSED: "has spent its part of the month's error budget",
 }
+MEND = "tidegate verify"
 NOBODY_LOOKED: Mapping[str, Standing] = {}
 
 
@@ -84,12 +86,21 @@ def run(
     """
     try:
         found = _run(repository, environment, model, query, now, memory)
-        return _between(repository, found, standings, now, memory)
+        return _told(_between(repository, found, standings, now, memory))
     except InputError as error:
         problem = str(error).replace("\n", " | ")
-        return Pass(environment, model, None, Hold("invalid", problem), None, problem)
+        return Pass(environment, model, None, Hold("invalid", problem, command=MEND), None, problem)
     except RemoteError as error:
-        return Pass(environment, model, None, Hold("remote", str(error)))
+        return Pass(environment, model, None, Hold("remote", str(error), command="tidegate doctor"))
+
+
+def _told(done: Pass) -> Pass:
+    """Say since when it waits, where another wait took the place of the judged one."""
+    outlook = done.outlook
+    if outlook is None or done.decision is None or done.decision is outlook.decision:
+        return done
+    told = explain(done.decision, outlook.rollout, outlook.since)
+    return replace(done, decision=told)
 
 
 def _run(

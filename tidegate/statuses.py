@@ -17,6 +17,7 @@ from reconciler.policy import Advance, Escalate, Hold, Revert
 from reconciler.ports import Connect
 from reconciler.record import numbers
 from reconciler.tick import Pass, run
+from reconciler.waits import PATIENCE
 
 Data = Mapping[str, Any]
 GLYPHS = {
@@ -152,12 +153,24 @@ def _sites(outlook: Outlook, total: int) -> Data:
 def _waits(passed: Pass) -> Data | None:
     decision = passed.decision
     match decision:
-        case Hold(code, why, until, command):
-            return {"code": code, "why": why, "until": _time(until), "command": command or None}
-        case Escalate(why, command):
-            return {"code": "escalated", "why": why, "until": None, "command": command or None}
+        case Hold(code, why, until, command, since):
+            return _wait(code, why, until, command, since)
+        case Escalate(why, command, since):
+            return _wait("escalated", why, None, command, since)
         case _:
             return None
+
+
+def _wait(
+    code: str, why: str, until: datetime | None, command: str, since: datetime | None
+) -> Data:
+    return {
+        "code": code,
+        "why": why,
+        "since": _time(since),
+        "until": _time(until),
+        "command": command or None,
+    }
 
 
 def _time(at: datetime | None) -> str | None:
@@ -256,8 +269,9 @@ def coming(row: Data) -> Iterator[str]:
         yield f"waits [{waits['code']}]: {waits['why']}{until}"
     else:
         yield _idle(row)
-    if waits and waits["command"]:
-        yield waits["command"]
+    if waits and waits["command"] and not row["wouldCommit"]:
+        own = "or on your own word: " if waits["code"] in PATIENCE else ""
+        yield f"{own}{waits['command']}"
 
 
 def _idle(row: Data) -> str:

@@ -8,7 +8,7 @@ from generator import layout
 from generator.model.rollout import Rollout
 from generator.repository import Repository
 from generator.windows import Zones, denied, utc_only
-from reconciler import policy, record
+from reconciler import record
 from reconciler.analysis import Judge, Settings
 from reconciler.basis import pace, soaked
 from reconciler.measure import MetricsUnavailable, Sight, Window
@@ -16,8 +16,17 @@ from reconciler.outlook.adoption import adoption
 from reconciler.outlook.course import Course, check_names, read_course
 from reconciler.outlook.opening import Opening, Query, read_opening
 from reconciler.outlook.reading import Kept, Reading, read, window_of
-from reconciler.policy import Advance, Decision, Hold, Revert, Situation, decide
+from reconciler.policy import (
+    Advance,
+    Decision,
+    Escalate,
+    Hold,
+    Revert,
+    Situation,
+    decide,
+)
 from reconciler.recording import Line
+from reconciler.waits import explain, unmeasured
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,7 @@ def look(
     found = _found(outlook, course, judge, query, now, memory)
     if found.decision is None:
         return found
-    told = policy.explain(found.decision, found.since, found.situation)
+    told = explain(found.decision, rollout, found.since, found.situation)
     return replace(found, decision=told)
 
 
@@ -119,7 +128,9 @@ def _found(
             return _open(outlook, course, query, now)
         return _look(outlook, course, judge, query, now, memory)
     except MetricsUnavailable as error:
-        return replace(outlook, decision=Hold("metrics", f"the metrics cannot be read: {error}"))
+        why = f"the metrics cannot be read: {error}"
+        waits = unmeasured("metrics", why, course.rollout, course.since, now)
+        return replace(outlook, decision=waits)
 
 
 def _hear(repository: Repository, rollout: Rollout, memory: Memory) -> tuple[record.Chain, Judge]:
@@ -158,7 +169,7 @@ def settings_for(repository: Repository, rollout: Rollout, chain: record.Chain) 
 
 def _open(outlook: Outlook, course: Course, query: Query, now: datetime) -> Outlook:
     found = read_opening(course, query, now)
-    if isinstance(found, Hold):
+    if isinstance(found, Hold | Escalate):
         return replace(outlook, decision=found)
     return replace(outlook, opening=found, notes=found.notes)
 
@@ -179,7 +190,7 @@ def _look(
     memory.readings[name] = replace(found, newest=newest.lighter())
     return replace(
         outlook,
-        decision=_doubted(decision, newest.warnings),
+        decision=_doubted(situation, decision, newest.warnings),
         situation=situation,
         lines=tuple(newest.lines),
         through=window.end,
@@ -205,8 +216,9 @@ def _situation(
     )
 
 
-def _doubted(decision: Decision, warnings: Sequence[str]) -> Decision:
+def _doubted(situation: Situation, decision: Decision, warnings: Sequence[str]) -> Decision:
     # An answer that its own API doubts (partial response) moves nothing, neither way.
     if not warnings or isinstance(decision, Hold):
         return decision
-    return Hold("doubted", f"the metrics API warns: {warnings[0]}")
+    why = f"the metrics API warns: {warnings[0]}"
+    return unmeasured("doubted", why, situation.rollout, situation.since, situation.now)

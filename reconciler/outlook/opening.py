@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from generator.model.objective import weights
 from reconciler.measure import Answer, History, Window, history, measure
 from reconciler.outlook.course import Course, asked_for, floor, floor_span
-from reconciler.policy import Hold
+from reconciler.policy import Escalate, Hold
 from reconciler.queries import Questions
 from reconciler.recording import Line, ObjectivesLine
+from reconciler.waits import unmeasured
 
 Query = Callable[[str, datetime, datetime, timedelta], Answer]
 
@@ -40,7 +41,7 @@ def ask(query: Query, asked: Questions, window: Window) -> Mapping[str, Answer]:
     return {text: query(text, window.fetched_from, window.end, window.step) for text in asked.texts}
 
 
-def read_opening(course: Course, query: Query, now: datetime) -> Opening | Hold:
+def read_opening(course: Course, query: Query, now: datetime) -> Opening | Hold | Escalate:
     """Find out what the sites did before the rollout, or why that cannot be told."""
     asked, interval = course.asked, course.settings.interval
     started = course.moments[0].at
@@ -49,10 +50,11 @@ def read_opening(course: Course, query: Query, now: datetime) -> Opening | Hold:
     window = Window(end - floor_span(course.settings.history, step), end, step)
     found = history(asked, ask(query, asked, window), course.assignment, window)
     if found.warnings:
-        return Hold("doubted", f"the metrics API warns: {found.warnings[0]}")
+        why = f"the metrics API warns: {found.warnings[0]}"
+        return unmeasured("doubted", why, course.rollout, course.since, now)
     if not any(found.reporting.values()) and not _is_new(course, query, now):
         why = "no site has reported anything, neither before the rollout nor now"
-        return Hold("no-history", why, course.since + course.rollout.deadline)
+        return unmeasured("no-history", why, course.rollout, course.since, now)
     spec = course.repository.model(course.rollout.model)
     lines: tuple[Line, ...] = (
         ObjectivesLine(course.rollout.id, weights(spec.objectives)),

@@ -279,6 +279,16 @@ def test_decisions_in_words() -> None:
         assert loop.Done(Pass(EDGE, MODEL, None, decision)).say() == f"{EDGE}/{MODEL}: {text}"
 
 
+def test_a_trouble_and_a_wait_are_both_told_and_neither_twice() -> None:
+    def said(why: str, own: str = "", trouble: str = "no Prometheus") -> str:
+        done = Pass(EDGE, MODEL, None, Hold("weights", why, None, "tidegate x"), None, own)
+        return loop.Done(done, trouble=trouble).say().removeprefix(f"{EDGE}/{MODEL}: ")
+
+    assert said("a is away") == "no Prometheus; holds [weights]: a is away; tidegate x"
+    assert said("metrics: no Prometheus") == "no Prometheus"
+    assert said("by hand", "by hand: mend", "by hand: mend") == "by hand: mend"
+
+
 # ------------------------------------------------------------------ where metrics may come from
 
 

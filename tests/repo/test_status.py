@@ -128,6 +128,8 @@ def overdue(scene: Scene) -> None:
     silent(scene)
 
 
+BUMP = 'tidegate set-percent defect-detector --env edge-k3s 10 --reason "..."'
+DONE = 'tidegate promote defect-detector/13 --env edge-k3s --baseline --reason "..."'
 FIVE = """\
 ├── releases canary v13-8206a333   5 sites: 5 serving, 0 silent
 │            stable v12-c387ff92   95 sites: 95 serving, 0 silent
@@ -158,7 +160,8 @@ STATES = {
 │            latency: Healthy, 162 bad of 8100, 162.0 expected (1.00x), E_bad 0.19, E_ok 5.1e+02
 │            confidence: Healthy, 405 bad of 8100, 405.0 expected (1.00x), E_bad 0.39, E_ok 5.4e+02
 └── next     waits [soak]: 20 min of healthy time so far, 40 min to go, \
-until 2026-11-21T11:10:00Z""",
+until 2026-11-21T11:10:00Z
+             or on your own word: {BUMP}""",
     ),
     "progressing: the next step is due": State(
         nothing,
@@ -191,7 +194,7 @@ defect-detector edge-k3s: 5% -> 25% (5 -> 25 of 100 sites)""",
         silent,
         START + 20 * MINUTE,
         "Holding",
-        """\
+        f"""\
 ◷ edge-k3s/defect-detector   Holding   step 1/5, 5% for 10 min
 ├── releases canary v13-8206a333   5 sites: 3 serving, 2 silent
 │            stable v12-c387ff92   95 sites: 95 serving, 0 silent
@@ -203,7 +206,8 @@ defect-detector edge-k3s: 5% -> 25% (5 -> 25 of 100 sites)""",
 E_ok 1.9e+02
 └── next     waits [undecided]: errors: 3 of 5 canary sites are fresh, 4.0 needed; \
 latency: 3 of 5 canary sites are fresh, 4.0 needed; \
-confidence: 3 of 5 canary sites are fresh, 4.0 needed, until 2026-11-24T10:10:00Z""",
+confidence: 3 of 5 canary sites are fresh, 4.0 needed, until 2026-11-24T10:10:00Z
+             or on your own word: {BUMP}""",
     ),
     "holding: a person takes the steps": State(
         by_hand,
@@ -244,7 +248,9 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed
         f"""\
 ◷ edge-k3s/defect-detector   Holding   step 1/5, 5% for 1 h
 {UNKNOWN}\
-└── next     waits [metrics]: the metrics cannot be read: Prometheus: connection refused""",
+└── next     waits [metrics]: the metrics cannot be read: Prometheus: connection refused, \
+until 2026-11-24T10:10:00Z
+             tidegate doctor --only metrics""",
     ),
     "paused": State(
         paused,
@@ -264,7 +270,9 @@ confidence: 3 of 5 canary sites are fresh, 4.0 needed
         f"""\
 ‖ edge-k3s/defect-detector   Paused   step 1/5, 5% for 1 h
 {UNKNOWN}\
-└── next     waits [metrics]: the metrics cannot be read: Prometheus: connection refused""",
+└── next     waits [metrics]: the metrics cannot be read: Prometheus: connection refused, \
+until 2026-11-24T10:10:00Z
+             tidegate doctor --only metrics""",
     ),
     "reverting": State(
         worse,
@@ -292,7 +300,7 @@ defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0
         at_the_top,
         START + 69 * MINUTE,
         "Progressing",
-        """\
+        f"""\
 ▲ edge-k3s/defect-detector   Progressing   step 5/5, 100% for 59 min
 ├── releases canary v13-8206a333   100 sites: 100 serving, 0 silent
 │            stable v12-c387ff92   0 sites: 0 serving, 0 silent
@@ -302,7 +310,8 @@ defect-detector edge-k3s: revert v13, 5% -> 0% (5 -> 0 of 100 sites): errors 3.0
 │            latency: Undecided, 5700 bad of 285000, E_bad 1, E_ok 1
 │            confidence: Undecided, 14250 bad of 285000, E_bad 1, E_ok 1
 └── next     waits [soak]: 50 min of healthy time so far, 10 min to go, \
-until 2026-11-21T11:19:00Z""",
+until 2026-11-21T11:19:00Z
+             or on your own word: {DONE}""",
     ),
     "completed": State(
         completed,
@@ -369,8 +378,9 @@ def test_a_cloud_rollout_says_why_it_holds(scene: Scene) -> None:
     assert row["waitsFor"] == {
         "code": "no-history",
         "why": "no site has reported anything, neither before the rollout nor now",
+        "since": "2026-11-21T11:10:00Z",
         "until": "2026-11-24T11:10:00Z",
-        "command": None,
+        "command": "tidegate doctor --only metrics",
     }
 
 
@@ -430,8 +440,9 @@ def test_all_of_it_as_data(scene: Scene) -> None:
         "waitsFor": {
             "code": "soak",
             "why": "20 min of healthy time so far, 40 min to go",
+            "since": "2026-11-21T10:10:00Z",
             "until": "2026-11-21T11:10:00Z",
-            "command": None,
+            "command": BUMP,
         },
         "wouldCommit": None,
         "notes": [],

@@ -431,7 +431,8 @@ WAITS = {
         (
             row(status="Holding", waitsFor=WAITS),
             True,
-            "By its metrics: waits [adoption]: 3 of 25 sites serve it; tidegate x.",
+            "By its metrics: waits [adoption]: 3 of 25 sites serve it; "
+            "or on your own word: tidegate x.",
         ),
         (
             row(status="Reverting", wouldCommit="revert v3"),

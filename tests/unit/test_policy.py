@@ -23,8 +23,8 @@ from reconciler.policy import (
     Situation,
     bump,
     decide,
-    explain,
 )
+from reconciler.waits import explain, unmeasured
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -516,14 +516,72 @@ def test_a_hold_says_what_is_still_missing(needs: tuple[tuple[int | None, float]
     given = situation(None, verdicts=verdicts, pace=pace)
     decision = decide(given)
     assert isinstance(decision, Hold)
-    told = explain(decision, given.since, given)
+    told = explain(decision, given.rollout, given.since, given)
     forecast = FORECASTS[needs]
     why = f"{decision.why}; {forecast}" if forecast else decision.why
-    assert told == Hold("undecided", why, UNTIL, "", given.since)
+    assert told == Hold("undecided", why, UNTIL, bump(given.rollout), given.since)
 
 
-def test_only_a_hold_is_explained() -> None:
+def test_only_a_wait_is_explained() -> None:
     for verdict in (Verdict.HEALTHY, Verdict.BREACHED):
         given = situation(None, verdict)
         decision = decide(given)
-        assert explain(decision, given.since, given) == decision
+        assert explain(decision, given.rollout, given.since, given) == decision
+
+
+DOCTOR = "tidegate doctor --only metrics"
+ONWARD = 'tidegate set-percent defect-detector --env edge-k3s 10 --reason "..."'
+DONE = 'tidegate promote defect-detector/13 --env edge-k3s --baseline --reason "..."'
+WAITS: dict[str, tuple[Situation, str, str]] = {
+    "nothing to judge by": (situation(None, Verdict.NO_DATA), "nodata", DOCTOR),
+    "nobody is fresh": (situation(None, Verdict.STALE), "stale", DOCTOR),
+    "too little evidence": (situation(None, Verdict.UNDECIDED), "undecided", ONWARD),
+    "too little evidence at the top": (
+        situation(at("100"), Verdict.UNDECIDED),
+        "undecided",
+        DONE,
+    ),
+    "too few serve it": (
+        situation(adoption=replace(ALL_WELL, serving=10)),
+        "adoption",
+        ONWARD,
+    ),
+    "not long enough": (situation(soaked=HOUR / 2), "soak", ONWARD),
+    "not long enough at the top": (situation(at("100"), soaked=HOUR / 2), "soak", DONE),
+    "paused": (situation(at("5", phase=Phase.PAUSED)), "paused", PAUSED.command),
+    "at 0": (situation(at("0")), "at-zero", bump(at("0"), Percent.of(5))),
+    "overdue": (situation(None, Verdict.UNDECIDED, **OVERDUE), "deadline", REVERT),
+    "overdue, a person asked": (
+        situation(at("5", on_deadline=OnDeadline.ASK), Verdict.UNDECIDED, **OVERDUE),
+        "",
+        REVERT,
+    ),
+    "by hand": (situation(at("5", advance=Mode.MANUAL)), "by-hand", ONWARD),
+    "not now": (situation(denied=WEEKEND), "deny-window", ""),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_each_wait_says_since_when_and_what_would_end_it(name: str) -> None:
+    given, code, command = WAITS[name]
+    told = explain(decide(given), given.rollout, given.since, given)
+    assert isinstance(told, Hold | Escalate)
+    assert (getattr(told, "code", ""), told.since) == (code, given.since)
+    assert told.command == command
+
+
+@pytest.mark.parametrize("code", ["metrics", "doubted", "no-history"])
+@pytest.mark.parametrize("mode", OnDeadline)
+def test_metrics_that_stay_away_are_waited_for_until_the_deadline(
+    code: str, mode: OnDeadline
+) -> None:
+    rollout, end = at("5", on_deadline=mode), NOW + at("5").deadline
+    assert unmeasured(code, "no route", rollout, NOW, end) == Hold(code, "no route", end)
+    late = unmeasured(code, "no route", rollout, NOW, end + HOUR)
+    why = "3 d 1 h at 5%, deadline 3 d; no route"
+    if mode is OnDeadline.HOLD:
+        assert late == Hold("deadline", why, None, REVERT)
+    else:
+        assert late == Escalate(why, REVERT)  # without evidence nothing is taken back
+    told = explain(Hold(code, "no route", end), rollout, NOW)
+    assert told == Hold(code, "no route", end, DOCTOR, NOW)
