@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "test_doctor",
     "test_drift",
     "test_rollout",
+    "test_gitea",
     "test_cloud",
     "test_away",
     "test_promotion",
@@ -46,7 +47,7 @@ BUILT_ON = {"argocd": ("kubernetes", "argocd")}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require", default="", help="parts of the bed that must be there")
-    parser.addoption("--applications", type=int, default=50, help="of the scenario with many")
+    parser.addoption("--applications", type=int, default=20, help="of the scenario with many")
     parser.addoption("--report", default="", help="file for what was shown, as JSON")
 
 
@@ -109,7 +110,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """Give the bed; nothing of it runs before it is asked for."""
-    made = Bed(tmp_path_factory.mktemp("bed"))
+    folder = tmp_path_factory.getbasetemp()
+    common = folder.parent if hasattr(request.config, "workerinput") else folder
+    made = Bed(tmp_path_factory.mktemp("bed"), common)
     report = request.config.stash[REPORT]
     try:
         yield made

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,7 +45,9 @@ class Reconciler:
 
 
 @contextmanager
-def reconciling(bed: Bed, fleet: Fleet, *words: str, every: float = 2) -> Iterator[Reconciler]:
+def reconciling(
+    bed: Bed, fleet: Fleet, *words: str, every: float = 2, env: Mapping[str, str] | None = None
+) -> Iterator[Reconciler]:
     """Let a reconciler run, with the hub's API server at hand unless `words` say otherwise."""
     number = len(list(fleet.folder.glob("reconcile-*.log"))) + 1
     file, errors = (fleet.folder / f"reconcile-{number}.{end}" for end in ("log", "err"))
@@ -53,7 +56,13 @@ def reconciling(bed: Bed, fleet: Fleet, *words: str, every: float = 2) -> Iterat
     argv = [sys.executable, "-c", _MAIN, "reconcile", "--repo", fleet.remote]
     argv += ["--every", str(every), "--state-dir", str(fleet.folder / f"state-{number}")]
     with file.open("wb") as out, errors.open("wb") as err:
-        process = subprocess.Popen([*argv, *hub, *more], stdout=out, stderr=err, cwd=fleet.folder)
+        process = subprocess.Popen(
+            [*argv, *hub, *more],
+            stdout=out,
+            stderr=err,
+            cwd=fleet.folder,
+            env={**os.environ, **(env or fleet.env)},
+        )
     try:
         yield Reconciler(process, file)
         # 0: the test has told it to stop.
@@ -81,8 +90,7 @@ def baseline(
     """Make a fleet whose sites all run version 1, and are all seen by Prometheus."""
     fleet = new_fleet(sites, settings, is_measured=True)
     release = fleet.promote(1, "--baseline")
-    bed.deliver(fleet)
-    bed.settle(fleet, 120)
+    bed.bring_up(fleet)
     asked = f'count(model_release_info{{environment="{fleet.name}",release="{release}"}})'
 
     def seen() -> bool:

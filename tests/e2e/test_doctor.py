@@ -22,8 +22,7 @@ Look = Callable[[], Found]
 def delivered(argocd_bed: Bed, new_fleet: NewFleet) -> Fleet:
     fleet = new_fleet(SITES)
     fleet.promote(1, "--baseline")
-    argocd_bed.deliver(fleet)
-    argocd_bed.settle(fleet, 120)
+    argocd_bed.bring_up(fleet)
     return fleet
 
 

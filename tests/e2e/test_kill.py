@@ -77,8 +77,7 @@ def promoted(argocd_bed: Bed, lasting_fleet: NewFleet) -> tuple[Fleet, str]:
     """Bring a fleet to a promotion of one site, without metrics: no step comes by itself."""
     bed, fleet = argocd_bed, lasting_fleet(SITES)
     fleet.promote(1, "--baseline")
-    bed.deliver(fleet)
-    bed.settle(fleet, 120)
+    bed.bring_up(fleet)
     new = fleet.promote(2)
     bed.settle(fleet, 60)
     return fleet, new

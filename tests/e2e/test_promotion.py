@@ -33,8 +33,7 @@ def scaffold(argocd_bed: Bed, lasting_fleet: NewFleet) -> Scaffold:
     """Deliver what `init` and one promotion wrote."""
     fleet = lasting_fleet(SITES)
     release = fleet.promote(1, "--baseline")
-    argocd_bed.deliver(fleet)
-    return Scaffold(fleet, release, argocd_bed.settle(fleet, 120))
+    return Scaffold(fleet, release, argocd_bed.bring_up(fleet))
 
 
 def operations(bed: Bed, fleet: Fleet) -> dict[str, str]:

@@ -45,8 +45,7 @@ DENIED = (
 def delivered(argocd_bed: Bed, lasting_fleet: NewFleet) -> Fleet:
     bed, fleet = argocd_bed, lasting_fleet(SITES)
     fleet.promote(1, "--baseline")
-    bed.deliver(fleet)
-    bed.settle(fleet, 120)
+    bed.bring_up(fleet)
     return fleet
 
 

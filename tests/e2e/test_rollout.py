@@ -26,8 +26,7 @@ def measured(argocd_bed: Bed, lasting_fleet: NewFleet) -> Fleet:
     bed.sites.per_second = 1_000  # a tick of three sites is evidence enough
     fleet = lasting_fleet(SITES, QUICK, is_measured=True)
     old = fleet.promote(1, "--baseline")
-    bed.deliver(fleet)
-    bed.settle(fleet, 180)
+    bed.bring_up(fleet, 180)
     asked = f'count(model_release_info{{environment="{fleet.name}",release="{old}"}})'
 
     def seen() -> bool:
@@ -106,7 +105,8 @@ def test_a_bad_model_is_taken_back(argocd_bed: Bed, measured: Fleet, note: Note)
     bed.registry.put_image(BAD, IMAGE)
     bed.sites.bad[f"v{BAD}"] = Bad(errors=0.2)
     try:
-        found = breach(bed, fleet, old, back_s=10)
+        with bed.turn():
+            found = breach(bed, fleet, old, back_s=10)
     finally:
         bed.sites.bad.clear()
         bed.registry.put_image(BAD, IMAGES[BAD])

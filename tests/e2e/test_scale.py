@@ -1,6 +1,6 @@
 """Many Applications on one Argo CD: what they cost, what a step among them costs, and who pays.
 
-50 by default, since 500 take 10 minutes of two cores to come up: `--applications 500` is a run of
+20 by default, since 500 take 10 minutes of two cores to come up: `--applications 500` is a run of
 its own. Each of 25 sites runs several models, so the load of the Applications is there, and of
 as many ApplicationSets as models; the clusters are 25, since Argo CD keeps a cache and a watch of
 each kind for every cluster, which for 500 of them is memory of the bed and of no interest. Argo CD
@@ -157,10 +157,11 @@ def test_one_step_among_many_applications(
     with unhurried(bed):
         fleet = new_fleet(SITES, models=models)
         fleet.baseline()
-        bed.deliver(fleet)
-        took = steps.seconds(
-            lambda: settled(bed, fleet, total), bed, 60 + total, f"{total} Applications"
-        )
+        with bed.turn():
+            bed.deliver(fleet)
+            took = steps.seconds(
+                lambda: settled(bed, fleet, total), bed, 60 + total, f"{total} Applications"
+            )
         assert held(bed, fleet) == desired(fleet)
         assert len(desired(fleet)) == total
         note(f"{total} Applications from nothing to Synced and Healthy, seconds", round(took, 1))

@@ -4,6 +4,7 @@ import functools
 import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,12 +16,14 @@ from tests.e2e.bed.argocd import INCLUSIONS, NAMESPACE, ArgoCD
 from tests.e2e.bed.cluster import Cluster, Place, boot
 from tests.e2e.bed.fleet import Fleet, Registry
 from tests.e2e.bed.gateway import GROUP, Gateway
+from tests.e2e.bed.gitea import Gitea
 from tests.e2e.bed.kube import ARGO, location
 from tests.e2e.bed.nodes import CRASHES, IMAGE, REFUSED
 from tests.e2e.bed.processes import Processes
 from tests.e2e.bed.prometheus import Prometheus
 from tests.e2e.bed.proxy import Proxy, Wire
 from tests.e2e.bed.sites import Sites
+from tests.e2e.bed.turns import turn
 from tests.e2e.bed.waiting import Patience
 from tidegate.demo.registry import MODEL
 
@@ -41,10 +44,12 @@ class Bed:
 
     Attributes:
         folder: Private; holds everything, and the logs in `logs/`.
+        common: Of all beds of this run.
         patience: Deadlines scaled by how fast this machine is: `bed.patience.until(...)`.
     """
 
     folder: Path
+    common: Path
     patience: Patience = field(default_factory=Patience)
     fleets: dict[str, Fleet] = field(default_factory=dict)
     gates: dict[str, Proxy] = field(default_factory=dict)
@@ -109,6 +114,11 @@ class Bed:
         return made
 
     @functools.cached_property
+    def gitea(self) -> Gitea:
+        """Start the forge."""
+        return self._timed("gitea", lambda: Gitea.start(self.place))
+
+    @functools.cached_property
     def _upstream(self) -> gate.Upstream:
         return self.edge.upstream(kind for _, kinds in INCLUSIONS for kind in kinds)
 
@@ -130,6 +140,7 @@ class Bed:
         *,
         is_measured: bool = False,
         models: tuple[str, ...] = (MODEL,),
+        origin: fleet.Origin | None = None,
     ) -> Fleet:
         """Make a fleet with its own repository, and a cluster for each site.
 
@@ -139,6 +150,7 @@ class Bed:
             kind: Of its environment.
             is_measured: Whether Prometheus scrapes its sites.
             models: All that run on every site; further ones are registered now.
+            origin: Where its repository lies, if not in its folder.
         """
         if kind == fleet.CLOUD:
             assert self.gateway
@@ -146,7 +158,7 @@ class Bed:
         url = self.prometheus.url if is_measured else ""
         folder = self.folder / "fleets" / name
         self.registry.add(models[1:])
-        made = fleet.make(name, folder, self.registry, sites, url, kind, settings, models)
+        made = fleet.make(name, folder, self.registry, sites, url, kind, settings, models, origin)
         self.fleets[name] = made
         self.join(made, *made.sites)
         if is_measured:
@@ -205,6 +217,20 @@ class Bed:
         """Do once what the platform engineer does: `kubectl apply -f argocd/root/`."""
         for file in ("project", "root"):
             self.hub.kube.apply(yaml.safe_load(fleet.read(f"argocd/root/{file}.yaml")))
+
+    def bring_up(self, fleet: Fleet, seconds: float = 120) -> float:
+        """Deliver a fleet and wait until its sites have it, while no other bed measures anything.
+
+        Returns:
+            Seconds that the sites took.
+        """
+        with self.turn():
+            self.deliver(fleet)
+            return self.settle(fleet, seconds)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Keep other beds from bringing anything up, and from measuring."""
+        return turn(self.common)
 
     def drop(self, fleet: Fleet) -> None:
         """Take everything of a fleet away, so that the next one finds a clean bed."""

@@ -70,6 +70,15 @@ def gateway_crds() -> Path | None:
     return definitions("gateway-api", os.environ.get("TIDEGATE_GATEWAY_CRDS", ""))
 
 
+def gitea_files() -> Path | None:
+    """Find templates and options of a Gitea that was built without them, in `share/gitea`."""
+    binary = find("gitea")
+    told = os.environ.get("TIDEGATE_GITEA_FILES", "")
+    beside = Path(binary).parent.parent / "share" / "gitea" if binary else None
+    folder = Path(told) if told else beside
+    return folder if folder and (folder / "options").is_dir() else None
+
+
 def definitions(name: str, told: str = "") -> Path | None:
     """Find a folder of resource definitions that lies beside the engines, in `share/`."""
     binary = find("argocd")

@@ -64,6 +64,21 @@ class Registry:
             client.set_model_version_tag(MODEL, str(number), registry.IMAGE_TAG, image)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """A repository that a forge keeps, and somebody who may push to it.
+
+    Attributes:
+        url: For Git.
+        folder: Where the forge keeps it, bare.
+        env: What the person has in the environment to be believed.
+    """
+
+    url: str
+    folder: Path
+    env: Mapping[str, str]
+
+
 @dataclass
 class Fleet:
     """One environment in one repository; its name is in everything that the bed makes for it.
@@ -81,12 +96,18 @@ class Fleet:
     prometheus: str = ""
     kind: str = "edge-k3s"
     models: tuple[str, ...] = (MODEL,)
+    origin: "Origin | None" = None
     commands: list[Sequence[str]] = field(default_factory=list)
 
     @property
     def remote(self) -> str:
         """Give the URL that Argo CD and the reconciler read."""
-        return (self.folder / "origin.git").as_uri()
+        return self.origin.url if self.origin else (self.folder / "origin.git").as_uri()
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """Give what the person at the desk has in the environment, beside what everybody has."""
+        return self.origin.env if self.origin else {}
 
     @property
     def checkout(self) -> Path:
@@ -113,7 +134,7 @@ class Fleet:
         Raises:
             AssertionError: It ended with another code.
         """
-        told = command.run(words, self.folder, {**os.environ, **env})
+        told = command.run(words, self.folder, {**os.environ, **self.env, **env})
         self.commands.append(words)
         assert code is None or told.code == code, (
             f"tidegate {' '.join(words)}: {told.code}\n{told.out}{told.err}"
@@ -142,8 +163,10 @@ class Fleet:
     def git(self, *words: str, folder: Path | None = None) -> str:
         """Run Git, in the remote unless told otherwise."""
         where = folder or self.folder / "origin.git"
-        argv = ["git", "-C", str(where), *words]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        argv, env = ["git", "-C", str(where), *words], {**os.environ, **self.env}
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=60, check=False, env=env
+        )
         assert done.returncode == 0, f"{' '.join(argv)}\n{done.stderr}"
         return done.stdout
 
@@ -210,6 +233,7 @@ def make(
     kind: str = "edge-k3s",
     settings: Mapping[str, str] | None = None,
     models: tuple[str, ...] = (MODEL,),
+    origin: Origin | None = None,
 ) -> Fleet:
     """Make a fleet with the real `tidegate init` and push it to a bare repository.
 
@@ -218,10 +242,11 @@ def make(
         count: Of sites.
         settings: Text to replace in environment.yaml and the rollout file, before the push.
         models: All that run on every site; what scenarios move is the first one.
+        origin: An empty repository of a forge; None makes one in the folder.
     """
     folder.mkdir(parents=True)
     sites = tuple(f"plant-{number:04d}" for number in range(1, count + 1))
-    fleet = Fleet(name, folder, registry_, sites, prometheus, kind, models)
+    fleet = Fleet(name, folder, registry_, sites, prometheus, kind, models, origin)
     (folder / "sites.csv").write_text(_csv(fleet))
     fleet.run(
         *("init", str(fleet.checkout), "--environment", f"{name}={kind}"),
@@ -231,7 +256,10 @@ def make(
         *("--interval", "10s"),
     )
     _settle(fleet, settings or {})
-    fleet.git("init", "--quiet", "--bare", "-b", "main", "origin.git", folder=folder)
+    if origin:
+        (folder / "origin.git").symlink_to(origin.folder)
+    else:
+        fleet.git("init", "--quiet", "--bare", "-b", "main", "origin.git", folder=folder)
     fleet.git("push", "--quiet", "-u", "origin", "HEAD:main", folder=fleet.checkout)
     return fleet
 

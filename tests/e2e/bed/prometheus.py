@@ -30,7 +30,7 @@ class Prometheus:
         return f"http://{LOOPBACK}:{self.proxy.port}"
 
     @classmethod
-    def start(cls, place: Place, scrape_s: float = 1, name: str = "prometheus") -> "Prometheus":
+    def start(cls, place: Place, scrape_s: float = 2, name: str = "prometheus") -> "Prometheus":
         """Start one without targets."""
         folder, port = place.folder / name, ports.free()
         (folder / "targets").mkdir(parents=True)
