@@ -115,7 +115,7 @@ def poke(bed: Bed, fleet: Fleet, sites: Iterator[str] | frozenset[str]) -> None:
 def seconds(look: Callable[[], object], bed: Bed, within: float, what: str) -> float:
     """Wait until something is true; give how long that took, in seconds."""
     started = time.monotonic()
-    bed.patience.until(look, within, what)
+    bed.patience.until(look, within, what, is_timed=True)
     return time.monotonic() - started
 
 

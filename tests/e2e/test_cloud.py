@@ -77,7 +77,7 @@ def is_on(
     return look
 
 
-def on(bed: Bed, fleet: Fleet, wanted: Mapping[str, int], within: float = 30) -> float:
+def on(bed: Bed, fleet: Fleet, wanted: Mapping[str, int], within: float = 90) -> float:
     """Wait until every cluster has just these releases and weights; give the seconds."""
     return steps.seconds(is_on(bed, fleet, wanted), bed, within, f"{fleet.name} is on {wanted}")
 

@@ -89,10 +89,11 @@ def breach(bed: Bed, fleet: Fleet, old: str, back_s: float) -> Breach:
             assert steps.rollout_line(fleet, "phase") == "Reverted", reconciler.texts()[-1500:]
             return True
 
-        bed.patience.until(reverted, 200, "the revert is in Git")
+        bed.patience.until(reverted, 200, "the revert is in Git", is_timed=True)
         pushed = time.monotonic()
         on_old = steps.all_on(bed, fleet, old, frozenset(fleet.sites))
-        bed.patience.until(on_old, back_s, f"every site is back within {back_s:g} s of the push")
+        what = f"every site is back within {back_s:g} s of the push"
+        bed.patience.until(on_old, back_s, what, is_timed=True)
         done = time.monotonic()
         bed.settle(fleet, 60)
         return Breach(new, reconciler.commits(), harmful, pushed, done)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 T = TypeVar("T")
-_SHORTEST_S, _LONGEST_S = 0.02, 0.5
+_SHORTEST_S, _OFTEN_S, _SELDOM_S = 0.02, 0.3, 1.0
 
 
 class TooLate(AssertionError):  # noqa: N818 (it is what happened)
@@ -31,10 +31,13 @@ class Patience:
         """Scale a deadline."""
         return seconds * self.factor
 
-    def until(self, look: Callable[[], T], seconds: float, what: str) -> T:
+    def until(
+        self, look: Callable[[], T], seconds: float, what: str, *, is_timed: bool = False
+    ) -> T:
         """Look again and again until it is true, and give what was seen.
 
-        An AssertionError or an OSError of `look` counts as not yet true.
+        An AssertionError or an OSError of `look` counts as not yet true. To look costs time of the
+        API servers, so only who wants to know when it became true (`is_timed`) looks often.
 
         Raises:
             TooLate: It was not true within the scaled deadline; the message has the last sight.
@@ -54,4 +57,4 @@ class Patience:
                 spent_s = time.monotonic() - started
                 raise TooLate(f"not within {spent_s:.1f} s: {what}; last seen: {str(seen)[:2000]}")
             time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _LONGEST_S)
+            pause_s = min(pause_s * 1.5, _OFTEN_S if is_timed else _SELDOM_S)
