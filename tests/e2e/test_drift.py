@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tidegate.demo.registry import MODEL
 
 pytestmark = pytest.mark.scenario("drift is healed", "argocd", "prometheus")
 SITES = 12
+TICKS = timedelta(seconds=20)
 SETTINGS = {"steps: [5, 10, 25, 50, 100]": "steps: [25, 50, 100]"}
 RELEASE, MARK = "tidegate.dev~1release", "link.argocd.argoproj.io~1release"
 Note = Callable[[str, object], None]
@@ -58,10 +60,31 @@ def healed(
     return look
 
 
+def row_of(fleet: Fleet) -> Mapping[str, Any]:
+    """Give all that `status` says."""
+    (row,) = json.loads(fleet.do("status", "--json").out)
+    found: Mapping[str, Any] = row
+    return found
+
+
 def judged(fleet: Fleet) -> Mapping[str, Any]:
     """Say what the judge knows of the sites, without what time alone changes."""
-    (row,) = json.loads(fleet.do("status", "--json").out)
+    row = row_of(fleet)
     return {key: row[key] for key in ("canary", "stable", "percent", "phase", "sites", "notes")}
+
+
+def see_again(bed: Bed, fleet: Fleet, status: Mapping[str, Any]) -> None:
+    """Wait until the judge sees all as before.
+
+    The newest ticks may lie before the edits, or within, when a pod had to come up again.
+    """
+    after = datetime.now(UTC) + TICKS
+
+    def looked() -> bool:
+        return datetime.fromisoformat(row_of(fleet)["judgedThrough"]) > after
+
+    bed.patience.until(looked, 90, "the judge has looked at what came after")
+    bed.patience.until(lambda: judged(fleet) == status, 60, "the judge sees all as before")
 
 
 def test_edits_on_sites_are_healed_and_are_no_release(
@@ -91,8 +114,7 @@ def test_edits_on_sites_are_healed_and_are_no_release(
         took = steps.seconds(healed(bed, fleet, sites, good), bed, 30, "every edit is undone")
         note("drift: edited -> undone, s", round(took, 1))
         bed.settle(fleet, 60)
-        # The newest tick may lie within the time of the edits, when a pod had to come up again.
-        bed.patience.until(lambda: judged(fleet) == status, 60, "the judge sees all as before")
+        see_again(bed, fleet, status)
         passes = len(reconciler.log()) + 3
         bed.patience.until(lambda: len(reconciler.log()) >= passes, 60, "it has looked again")
         log = reconciler.log()[said:]
