@@ -2,27 +2,26 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime
 
-from generator.errors import InputError
 from reconciler.analysis import reasons
+from reconciler.analysis.conclusion import Conclusion
 from reconciler.analysis.evidence import Evidence
 from reconciler.analysis.ledger import Ledger
 from reconciler.analysis.placebo import Placebo
 from reconciler.analysis.quorum import Presence, Quorum
-from reconciler.analysis.reasons import Scene, Step, capped
+from reconciler.analysis.reasons import Scene, Step
 from reconciler.analysis.roster import CANARY, STABLE, Roster, columns
 from reconciler.analysis.scales import Scales
-from reconciler.analysis.verdict import Code, ObjectiveVerdict, Reason, Settings, Verdict
+from reconciler.analysis.verdict import ObjectiveVerdict, Settings
 from reconciler.recording import TickLine
 
 ONE_SITE = 0.45  # of what has to be shown: so much can one canary site say at most
 
 
-class Case:
+class Case(Conclusion):
     """The evidence about one objective; mutable.
 
-    A breach once proven stays. Ticks that could not be judged (stable arm silent, too small or
+    Ticks that could not be judged (stable arm silent, too small or
     gone) prove nothing: E_bad stays as it was.
     """
 
@@ -35,42 +34,22 @@ class Case:
         history: Mapping[str, tuple[int, int]],
     ) -> None:
         """Start before the first tick; `weight` is the share of alpha."""
+        super().__init__(settings, objective)
         self.ledger = Ledger(roster.step)
         self.ledger.learn(roster.rows(history), *columns(history))
-        self._settings = settings
         self._roster = roster
         self._quorum = Quorum(settings)
-        self._margin = settings.margin_of(objective)
-        self._negligible = settings.negligible.get(objective, 0.0)
         self._worse = Evidence(
             Scales.unweighed(settings.restarts), -math.log(weight * settings.alpha)
         )
         self._now: Scales | None = None
         self._log_harmless = 0.0
         self._placebo: Placebo | None = None
-        self._last: datetime | None = None
-        self._proof: Reason | None = None
 
     @property
     def log_bound(self) -> float:
         """Give ln of the evidence that proves harm."""
         return self._worse.log_bound
-
-    @property
-    def is_breached(self) -> bool:
-        """Say whether the canary is proven worse."""
-        return self._proof is not None
-
-    def check(self, line: TickLine) -> None:
-        """Refuse a tick that was counted already, or comes too late.
-
-        Raises:
-            InputError: It is not later than the one before.
-        """
-        if self._last is not None and line.at <= self._last:
-            raise InputError(
-                f"the tick of {line.at.isoformat()} does not come after {self._last.isoformat()}"
-            )
 
     def add(self, line: TickLine) -> Scene:
         """Count one tick and weigh the evidence that the canary is worse."""
@@ -152,32 +131,6 @@ class Case:
             log_harmless = scales.log_harmless(self._margin, most)
         newcomers, rare = self._roster.newcomers(), self._negligible
         step = Step.of(self.ledger, newcomers, log_harmless, self._margin, rare)
-        verdict, why = self._judge(scene, step)
-        return ObjectiveVerdict(
-            rollout=line.rollout,
-            objective=line.objective,
-            at=line.at,
-            verdict=verdict,
-            e_bad=capped(self._worse.log),
-            e_bad_max=capped(self._worse.most),
-            e_ok=capped(step.log_harmless),
-            events=self.ledger.events,
-            bad=self.ledger.bad,
-            expected_bad=self.ledger.expected_bad,
-            detectable_ratio=scales.detectable(self._worse.log_bound),
-            reasons=why,
-            needs=reasons.missing(step, self.ledger, self._settings),
-        )
-
-    def _judge(self, scene: Scene, step: Step) -> tuple[Verdict, tuple[Reason, ...]]:
-        if self._proof is not None:
-            return Verdict.BREACHED, (self._proof,)
-        if scene.stable_trouble is not None:
-            return Verdict.STALE, (Reason(Code.STABLE_SILENT, scene.stable_trouble),)
-        if step.events == 0:
-            return Verdict.NO_DATA, (reasons.no_events(),)
-        found = reasons.gaps(scene, step, self._worse.log, self._settings)
-        notes = reasons.notes(scene, self.ledger, self._settings)
-        if found:
-            return Verdict.UNDECIDED, found + notes
-        return Verdict.HEALTHY, (reasons.ruled_out(step), *notes)
+        worse = self._worse.log, self._worse.most
+        found = scales.detectable(self._worse.log_bound)
+        return self._conclude(line, self.ledger, scene, step, worse, found)

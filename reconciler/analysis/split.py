@@ -8,20 +8,19 @@ says it loudest, and a pod that drowns it out can be left out, at a price.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
 
 import numpy as np
 
-from generator.errors import InputError
 from reconciler import statistics
 from reconciler.analysis import reasons, traffic
 from reconciler.analysis.blocks import CANARY, FEWEST_TO_DOUBT, STABLE, Pods
+from reconciler.analysis.conclusion import Conclusion
 from reconciler.analysis.ledger import BOUNDARY_WEIGHTS, POWER_WEIGHTS
 from reconciler.analysis.quorum import Presence, Quorum
-from reconciler.analysis.reasons import Scene, Step, capped
+from reconciler.analysis.reasons import Scene, Step
 from reconciler.analysis.roster import Roster
 from reconciler.analysis.scales import WORSE
-from reconciler.analysis.verdict import Code, ObjectiveVerdict, Reason, Settings, Verdict
+from reconciler.analysis.verdict import ObjectiveVerdict, Settings
 from reconciler.recording import TickLine
 from reconciler.statistics import Array, log_sum
 
@@ -36,43 +35,23 @@ def site_of(name: str) -> str:
     return name.partition("/")[0]
 
 
-class SplitCase:
+class SplitCase(Conclusion):
     """The evidence about one objective; mutable.
 
-    A breach once proven stays. Where one arm served nothing there is nothing to compare.
+    Where one arm served nothing there is nothing to compare.
     """
 
     def __init__(self, settings: Settings, objective: str, weight: float, roster: Roster) -> None:
         """Start before the first tick; `weight` is the share of alpha."""
-        self.ledger = Pods(steps=[0] * (roster.step + 1))
         # How many clusters there are says nothing: a request is the unit.
-        self._settings = replace(settings, min_sites=1)
+        super().__init__(replace(settings, min_sites=1), objective)
+        self.ledger = Pods(steps=[0] * (roster.step + 1))
         self._roster = roster
         self._quorum = Quorum(settings)
-        self._margin = settings.margin_of(objective)
-        self._negligible = settings.negligible.get(objective, 0.0)
         self.log_bound = -math.log(weight * settings.alpha)
         self._log, self._most = 0.0, 0.0
         self._variances: list[float] = []
         self._closed: dict[tuple[int, int, Rows], Array] = {}
-        self._last: datetime | None = None
-        self._proof: Reason | None = None
-
-    @property
-    def is_breached(self) -> bool:
-        """Say whether the canary is proven worse."""
-        return self._proof is not None
-
-    def check(self, line: TickLine) -> None:
-        """Refuse a tick that was counted already, or comes too late.
-
-        Raises:
-            InputError: It is not later than the one before.
-        """
-        if self._last is not None and line.at <= self._last:
-            raise InputError(
-                f"the tick of {line.at.isoformat()} does not come after {self._last.isoformat()}"
-            )
 
     def begin_step(self) -> None:
         """Mark a step boundary: "not worse than the margin" starts anew."""
@@ -202,24 +181,9 @@ class SplitCase:
     def verdict(self, line: TickLine, scene: Scene) -> ObjectiveVerdict:
         """Say what the evidence says after this tick."""
         step = self._step()
-        verdict, why = self._judge(scene, step)
         blocks = self.ledger.cells().blocks()
         found = traffic.detectable(WORSE, blocks, np.array(self._variances), self.log_bound)
-        return ObjectiveVerdict(
-            rollout=line.rollout,
-            objective=line.objective,
-            at=line.at,
-            verdict=verdict,
-            e_bad=capped(self._log),
-            e_bad_max=capped(self._most),
-            e_ok=capped(step.log_harmless),
-            events=self.ledger.events,
-            bad=self.ledger.bad,
-            expected_bad=self.ledger.expected_bad,
-            detectable_ratio=found,
-            reasons=why,
-            needs=reasons.missing(step, self.ledger, self._settings),
-        )
+        return self._conclude(line, self.ledger, scene, step, (self._log, self._most), found)
 
     def _step(self) -> Step:
         events, bad = (one for one in self.ledger.since_step())
@@ -233,16 +197,3 @@ class SplitCase:
             log_negligible=statistics.log_under(int(bad.sum()), total, rare) if rare else 0.0,
             negligible=rare,
         )
-
-    def _judge(self, scene: Scene, step: Step) -> tuple[Verdict, tuple[Reason, ...]]:
-        if self._proof is not None:
-            return Verdict.BREACHED, (self._proof,)
-        if scene.stable_trouble is not None:
-            return Verdict.STALE, (Reason(Code.STABLE_SILENT, scene.stable_trouble),)
-        if step.events == 0:
-            return Verdict.NO_DATA, (reasons.no_events(),)
-        found = reasons.gaps(scene, step, self._log, self._settings)
-        notes = reasons.notes(scene, self.ledger, self._settings)
-        if found:
-            return Verdict.UNDECIDED, found + notes
-        return Verdict.HEALTHY, (reasons.ruled_out(step), *notes)
