@@ -19,7 +19,7 @@ from generator.intents.moves import set_percent
 from generator.intents.words import Asked
 from generator.model.environment import Kind
 from generator.model.percent import ZERO
-from generator.model.pull import Light, Proposal, Status
+from generator.model.pull import SLO, Light, Proposal, Status
 from generator.model.rollout import Advance as AdvanceMode
 from generator.model.rollout import Phase, Rollout
 from generator.repository import Repository
@@ -29,7 +29,6 @@ from reconciler.policy import Advance, Decision, Escalate, Hold, Revert
 from reconciler.record import numbers
 from reconciler.tick import Pass
 
-SLO = "tidegate/slo"
 FRESH = timedelta(days=7)
 MOST_PAST = 200
 BY_HAND = "by-hand"

@@ -1,7 +1,9 @@
 """What a command may show to a forge: from the environment only, never from the command line."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +14,8 @@ from generator.errors import InputError
 
 if TYPE_CHECKING:
     from generator.forge import Secrets
+    from generator.forge.door import Door
+    from generator.model.forge import ForgePlace
 
 T = TypeVar("T")
 _VARIABLES = {
@@ -49,6 +53,19 @@ def with_forge(verb: Callable[..., T]) -> Callable[..., T]:
             callback=_only_environment,
         )(run)
     return run
+
+
+@contextmanager
+def opened(place: "ForgePlace", secrets: "Secrets") -> "Iterator[Door]":
+    """Open the forge that Git names, for as long as it is needed."""
+    from generator.forge import connect
+
+    clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 (the command line has the clock)
+    door = connect(place, secrets, clock)
+    try:
+        yield door
+    finally:
+        door.hang_up()
 
 
 def _secrets(words: dict[str, str]) -> "Secrets":

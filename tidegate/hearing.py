@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from generator.errors import InputError
-from generator.forge import Secrets, connect
+from generator.forge import Secrets
 from generator.forge.door import Door
 from generator.gate.approvals import Voices
 from generator.gate.change import Change
 from generator.gate.origin import Origin
 from generator.model.forge import NO_FORGE, ForgePlace
 from generator.model.pull import PullRequest
+from tidegate import forges
 
 
 @contextmanager
@@ -21,12 +21,8 @@ def opened(change: Change, secrets: Secrets) -> "Iterator[Door | None]":
     if not place.is_there or not (secrets.token or secrets.key):
         yield None
         return
-    clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 (the command line has the clock)
-    door = connect(place, secrets, clock)
-    try:
+    with forges.opened(place, secrets) as door:
         yield door
-    finally:
-        door.hang_up()
 
 
 def _place(change: Change) -> ForgePlace:

@@ -7,12 +7,11 @@ from generator import layout
 from generator.errors import InputError
 from generator.gate.change import ENTERING, Change, Kind, Move
 from generator.lint.finding import Finding, Severity, count
-from generator.model.pull import Light, Status
+from generator.model.pull import SLO, VERIFY, Light, Status
 from generator.telling.markdown import code, fenced, table
 from generator.telling.promotion import staircase
 
 MARKER = "plan"
-VERIFY, SLO = "tidegate/verify", "tidegate/slo"
 MOST_ROWS = 30
 MOST_SITES = 100
 # What time or people can still change, without a new commit.

@@ -98,6 +98,10 @@ class Review:
     is_bot: bool = False
 
 
+# May this be merged; may the next step start.
+VERIFY, SLO = "tidegate/verify", "tidegate/slo"
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """A mark on a commit.

@@ -84,7 +84,10 @@ class Registry:
         """
         with quiet():
             session = open_session(self.uri, self.limits)
-            run = session.call(lambda: session.client.get_run(run_id))
+            try:
+                run = session.call(lambda: session.client.get_run(run_id))
+            except AbsentError:
+                raise InputError(f"MLflow has no training run {run_id[:60]!a}") from None
             return {str(name): float(value) for name, value in run.data.metrics.items()}
 
     def look_up(self, ref: str) -> str:

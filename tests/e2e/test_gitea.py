@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from generator.gate.comment import MARKER as PLAN
+from generator.model.pull import SLO, VERIFY
 from generator.telling.life import last_marker, marker
 from generator.telling.markdown import is_marked
-from reconciler.news import SLO
 from tests.e2e import steps
 from tests.e2e.bed.bed import IMAGES, Bed
 from tests.e2e.bed.fleet import Fleet
@@ -32,7 +32,6 @@ pytestmark = pytest.mark.scenario(
 )
 SITES, FIRST, HALF = 24, 3, 12
 BEN, RITA, BOT, CI = "ben", "rita", "fleet-bot", "ci-bot"
-VERIFY = "tidegate/verify"
 LINE = 'git show "origin/$BASE:Makefile" | make -f - trust check-pr'  # as the generated CI has it
 BAD = 3
 Note = Callable[[str, object], None]

@@ -698,3 +698,8 @@ def test_a_download_that_takes_too_long_is_left(answer):
     host = answer(Liar(VERSION, endless=True))
     with pytest.raises(RemoteError, match="not done within 1 s"):
         pinned_from(host, seconds=1)
+
+
+def test_the_metrics_of_a_run_that_is_gone_are_a_plain_refusal(store: Store) -> None:
+    with pytest.raises(InputError, match="MLflow has no training run 'r-12'"):
+        store.registry.metrics("r-12")

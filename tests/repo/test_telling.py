@@ -14,10 +14,11 @@ from generator import layout
 from generator.errors import RemoteError
 from generator.forge import Secrets, connect
 from generator.model.forge import ForgePlace
+from generator.model.pull import SLO
 from generator.model.pull import Forge as Port
 from generator.repository import Repository
 from reconciler import loop
-from reconciler.news import BY_HAND, FRESH, SLO
+from reconciler.news import BY_HAND, FRESH
 from reconciler.policy import Hold, Revert
 from reconciler.post import Post
 from tests.builders import EDGE, MODEL, NOW, Origin, baseline, fleet, percent, promote
