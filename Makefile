@@ -15,7 +15,7 @@ help: ## Show what you can ask for
 demo: $(READY)-demo ## Watch 500 sites take a good model and give a bad one back (2 minutes)
 	$(VENV)/bin/tidegate demo $(ARGS)
 
-test: format lint types contracts ## Run every test that this machine can run (8 minutes)
+test: format lint types contracts ## Run every test that this machine can run (10 to 15 minutes)
 	$(PY) -m pytest -n auto --dist worksteal $(ARGS)
 	@.ci/newest
 

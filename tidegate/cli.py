@@ -33,6 +33,7 @@ COMMANDS = {
     "replay": "Make every decision in Git again from its evidence.",
     "simulate": "Go through a scenario on virtual time: what would be decided?",
     "doctor": "Look for what would keep a rollout or its revert from working.",
+    "watch-registry": "Open a pull request when an alias of MLflow moves.",
     "reconcile": "Advance or revert rollouts as the metrics allow.",
     "demo": "Show the whole job on this machine in a minute.",
 }

@@ -6,15 +6,13 @@ be repeated after any failure: the branch is pushed once, the pull request is op
 """
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from generator.errors import InputError
-from generator.forge import Secrets, connect
+from generator.forge import Secrets
 from generator.gitrepo.bare import Bare
 from generator.gitrepo.checkout import Checkout
 from generator.gitrepo.offering import offer
@@ -30,19 +28,25 @@ from generator.telling.promotion import (
     proposal,
     superseded,
 )
+from tidegate.forges import opened
 from tidegate.place import Intent, Place
+from tidegate.registry import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from generator.forge.door import Door
 
 SUPERSEDED = "superseded"
 Ask = Callable[[Repository, Repository], Metrics]
+Unless = Callable[["Door", Promotion, str], str]
 
 
 def propose(
-    where: Place, intent: Intent, line: tuple[str, str], secrets: Secrets, ask: Ask
+    where: Place,
+    intent: Intent,
+    line: tuple[str, str],
+    secrets: Secrets,
+    ask: Ask,
+    unless: Unless | None = None,
 ) -> str | None:
     """Open the pull request of a promotion, or bring the open one up to date.
 
@@ -52,6 +56,7 @@ def propose(
         line: Environment and model.
         secrets: For the forge.
         ask: Gives the training metrics, from the repository before and after.
+        unless: Says of a promotion that nobody has opened why nobody shall; "" lets it be opened.
 
     Returns:
         The address of the pull request, or None when there was nothing to do.
@@ -61,7 +66,7 @@ def propose(
         InputError: It is refused: by a rule, by the forge, or by the remote.
         RemoteError: Something does not answer; doing it again goes on from here.
     """
-    place = replace(where, repo=where.repo or _remote(where))
+    place = replace(where, repo=where.repo or remote_of(where))
     bare = place.open()
     assert isinstance(bare, Bare)  # noqa: S101 (a place with a remote)
     person = place.person or where.open().person()
@@ -72,12 +77,14 @@ def propose(
         click.echo("nothing to do: that is how it stands already", err=True)
         return None
     one = promotion(before, change, *line, asked)
-    with _door(before, secrets) as door:
+    with opened(before.config().forge, secrets) as door:
         waiting = door.open_under(prefix(*line))
         others = [each for each in waiting if each.branch != one.branch]
+        standing = [each for each in waiting if each.branch == one.branch]
+        if unless and not standing and unless(door, one, bare.branch):
+            return None
         _refuse_second(one, others)
         offered = offer(bare, change, person, place.now, one.branch)
-        standing = [each for each in waiting if each.branch == one.branch]
         if standing and not offered.is_ours:
             # What is said must be what would be merged.
             click.echo("people have added to its branch: branch and text are left alone", err=True)
@@ -92,17 +99,22 @@ def propose(
     return pull.url
 
 
-@contextmanager
-def _door(repository: Repository, secrets: Secrets) -> "Iterator[Door]":
-    clock = lambda: datetime.now(UTC)  # noqa: E731, TID251 (the command line has the clock)
-    door = connect(repository.config().forge, secrets, clock)
-    try:
-        yield door
-    finally:
-        door.hang_up()
+def training(registry: str, environment: str, model: str) -> Ask:
+    """Ask the registry what the training runs of canary and stable measured."""
+
+    def ask(before: Repository, after: Repository) -> Metrics:
+        names = after.rollout(environment, model), before.rollout(environment, model)
+        entering = names[0].canary or names[0].stable
+        known = after.release(environment, model, entering)
+        stable = names[1].stable
+        running = before.release(environment, model, stable) if stable else None
+        return Metrics(*measured(before.config(), registry, (known, running)))
+
+    return ask
 
 
-def _remote(where: Place) -> str:
+def remote_of(where: Place) -> str:
+    """Give the URL of the remote that a checkout pushes to."""
     checkout = where.open()
     assert isinstance(checkout, Checkout)  # noqa: S101 (a place without a remote)
     return checkout.remote()

@@ -43,7 +43,7 @@ class Resolver:
 
             config = repository.config()
             name = repository.model(self.model).registry_name
-            uri = _named(self._uri or config.registry)
+            uri = named(self._uri or config.registry)
             click.echo(f"resolving {name}{self._rest}, hashing its artifacts", err=True)
             try:
                 self._version = Registry(uri, config.artifacts).resolve(f"{name}{self._rest}")
@@ -64,7 +64,7 @@ def measured(config: Config, uri: str, releases: Iterable[Release | None]) -> li
     """
     from generator.registry import Registry
 
-    registry = Registry(_named(uri or config.registry), ())
+    registry = Registry(named(uri or config.registry), ())
     found: list[Measured] = []
     for release in releases:
         run = release.version.run_id if release else ""
@@ -91,7 +91,7 @@ def moved_aliases(repository: Repository, rows: Iterable[Mapping[str, Any]]) -> 
     """
     from generator.registry import Registry
 
-    registry = Registry(_named(repository.config().registry), ())
+    registry = Registry(named(repository.config().registry), ())
     return [_moved(repository, row, registry.look_up) for row in rows]
 
 
@@ -109,7 +109,12 @@ def _moved(repository: Repository, row: Mapping[str, Any], look_up: Callable[[st
     return f"{pinned.asked} has moved on to version {now}; {running} keeps version {pinned.version}"
 
 
-def _named(uri: str) -> str:
+def named(uri: str) -> str:
+    """Give the address of the registry.
+
+    Raises:
+        InputError: There is none.
+    """
     if not uri:
         hint = "set registry.uri in tidegate.yaml, or give --registry URI"
         raise InputError("no model registry is named", hint=hint)

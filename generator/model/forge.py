@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 KINDS = ("none", "github", "gitlab", "gitea")
 PUBLIC = {"github": "https://github.com", "gitlab": "https://gitlab.com"}
@@ -53,6 +53,11 @@ class ForgePlace:
     def page(self) -> str:
         """Give the web address of the project."""
         return f"{self.url}/{self.project}"
+
+    def file(self, commit: str, path: str) -> str:
+        """Give the web address of a file as it is at a commit."""
+        words = {"github": "blob", "gitlab": "-/blob"}
+        return f"{self.page}/{words.get(self.kind, 'src/commit')}/{commit}/{quote(path)}"
 
     @property
     def api(self) -> str:

@@ -2,17 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from generator import layout
 from generator.errors import RemoteError
 from generator.model.rollout import Phase
 from generator.repository import Repository
+from reconciler import outlook
 from reconciler.applied import Application, Nudges, Operation, State, wanted
 from reconciler.cloud import next_move
 from reconciler.following import Following
+from reconciler.measure import Answer, MetricsUnavailable
 from reconciler.policy import Advance, Hold, Revert
+from reconciler.tick import Pass, run
 from tests.builders import (
     CLOUD,
     EDGE,
@@ -308,3 +312,30 @@ def test_without_a_view_the_objects_are_a_persons(clouds: tuple[Memory, Memory])
     assert found is not None
     assert isinstance(found.decision, Hold)
     assert f"tidegate revert {MODEL} --env {CLOUD}" in found.decision.command
+
+
+def dark(*_: object) -> Answer:
+    raise MetricsUnavailable("Prometheus", "connection refused")
+
+
+def ticked(tree: Memory) -> Pass:
+    argo, repository = Argo(), Repository(tree)
+    argo.sync(tree)
+    standings = Following(argo).look(repository, LATER).line(CLOUD, MODEL)
+    return run(repository, CLOUD, MODEL, dark, LATER, outlook.Memory(), standings)
+
+
+def test_in_a_deny_window_no_traffic_starts_and_a_revert_goes_on(
+    clouds: tuple[Memory, Memory],
+) -> None:
+    window = "denyWindows: [{schedule: '0 0 * * *', duration: 12h}]"
+    start, back = (one.edit(layout.environment(CLOUD), "denyWindows: []", window) for one in clouds)
+    assert isinstance(ticked(clouds[0]).decision, Advance)
+    waits = ticked(start)
+    assert isinstance(waits.decision, Hold)
+    assert (waits.decision.code, waits.change) == ("deny-window", None)
+    assert waits.decision.until == datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert waits.decision.since is not None
+    gone = ticked(back)
+    assert isinstance(gone.decision, Revert)
+    assert gone.change is not None

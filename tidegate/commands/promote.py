@@ -11,7 +11,7 @@ from generator.intents.words import Asked
 from generator.repository import Repository
 from tidegate.forges import with_forge
 from tidegate.place import Intent, Place, changing
-from tidegate.registry import Resolver, measured
+from tidegate.registry import Resolver
 
 if TYPE_CHECKING:
     from generator.forge import Secrets
@@ -59,16 +59,9 @@ def promote(
 
     if direct or where.branch or not where.repository(where.tree()).config().forge.is_there:
         return _direct(where, intent, (env, resolver.model), is_rollout=not baseline)
-    from generator.telling.promotion import Metrics
-    from tidegate.proposing import propose
+    from tidegate.proposing import propose, training
 
-    def ask(before: Repository, after: Repository) -> Metrics:
-        names = after.rollout(env, resolver.model), before.rollout(env, resolver.model)
-        entering = names[0].canary or names[0].stable
-        known = after.release(env, resolver.model, entering)
-        stable = before.release(env, resolver.model, names[1].stable) if names[1].stable else None
-        return Metrics(*measured(before.config(), registry, (known, stable)))
-
+    ask = training(registry, env, resolver.model)
     return propose(where, intent, (env, resolver.model), secrets(), ask)
 
 
