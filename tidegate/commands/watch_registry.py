@@ -48,8 +48,9 @@ def watch_registry(
     nothing: it may be killed at any moment, and two do no harm.
 
     \b
-    tidegate watch-registry defect-detector@challenger --env edge-k3s --repo https://git.example/fleet.git
-    tidegate watch-registry defect-detector@champion scorer@champion --env cloud-eks --once
+    tidegate watch-registry defect-detector@challenger --env edge-k3s
+    tidegate watch-registry scorer@champion --env cloud-eks --repo https://git.example/fleet.git
+    tidegate watch-registry scorer@champion ocr@champion --env cloud-eks --once
     """
     from tidegate.watching import Watcher  # forge and registry are slow to load
 
