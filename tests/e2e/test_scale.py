@@ -1,11 +1,10 @@
 """Many Applications on one Argo CD: what they cost, what a step among them costs, and who pays.
 
-20 by default, since 500 take 10 minutes of two cores to come up: `--applications 500` is a run of
-its own. Each of 25 sites runs several models, so the load of the Applications is there, and of
-as many ApplicationSets as models; the clusters are 25, since Argo CD keeps a cache and a watch of
-each kind for every cluster, which for 500 of them is memory of the bed and of no interest. Argo CD
-looks by itself every 3 minutes, which is about its own default: what is quicker is the reconciler's
-doing.
+500 take minutes of two cores to come up, so they are a run of their own: `--applications 500`.
+Each of 25 sites runs several models, so the load of the Applications is there, and of as many
+ApplicationSets as models; the clusters are 25, since Argo CD keeps a cache and a watch of each kind
+for every cluster, which for 500 of them is memory of the bed and of no interest. Argo CD looks by
+itself every 3 minutes, which is about its own default: what is quicker is the reconciler's doing.
 """
 
 import resource

@@ -35,6 +35,7 @@ class Process:
         name: Of its log file.
         log: Where it writes.
         peak_mib: Most resident memory that was seen.
+        ended_s: Processor time of earlier starts.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Process:
     argv: Sequence[str]
     env: Mapping[str, str]
     peak_mib: float = 0.0
+    ended_s: float = 0.0
     _popen: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     @property
@@ -81,7 +83,7 @@ class Process:
 
     def cpu_s(self) -> float:
         """Read the processor time that it and its ended children have used, in seconds."""
-        return cpu_s(self.pid)
+        return self.ended_s + (cpu_s(self.pid) if self.is_running else 0.0)
 
     def pause(self) -> None:
         """Freeze it; `resume` lets it go on."""
@@ -103,12 +105,14 @@ class Process:
         if self._popen is None:
             return
         self.look()
+        spent_s = self.cpu_s()
         self._signal(first)
         self._signal(signal.SIGCONT)  # a frozen one would not see that it shall end
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(GRACE_S)
         self._signal(signal.SIGKILL)  # whatever is left of its group
         self._popen.wait()
+        self.ended_s = spent_s
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -174,6 +178,10 @@ class Processes:
     def memory(self) -> Mapping[str, float]:
         """Read the peak of every process, in MiB."""
         return {name: round(process.look(), 1) for name, process in self.all.items()}
+
+    def cpu(self) -> Mapping[str, float]:
+        """Read the processor time of every process, in seconds."""
+        return {name: round(process.cpu_s(), 1) for name, process in self.all.items()}
 
 
 def cpu_s(pid: int) -> float:

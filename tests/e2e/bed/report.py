@@ -25,6 +25,7 @@ class Report:
     Attributes:
         absent: Scenario to the engines that it lacks.
         memory_mib: Peak by process, added up over the beds.
+        cpu_s: Processor seconds by process, added up over the beds.
         spent_s: Of the slowest bed.
         notes: What scenarios measured: name to value.
         beds: How many worked side by side.
@@ -35,6 +36,7 @@ class Report:
     absent: dict[str, tuple[str, ...]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     memory_mib: dict[str, float] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
     spent_s: dict[str, float] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     factor: float = 1.0
@@ -50,8 +52,9 @@ class Report:
         self.notes |= told["notes"]
         self.factor = max(self.factor, told["factor"])
         self.beds += told["beds"]
-        for name, mib in told["memory_mib"].items():
-            self.memory_mib[name] = round(self.memory_mib.get(name, 0.0) + mib, 1)
+        for own, theirs in ((self.memory_mib, told["memory_mib"]), (self.cpu_s, told["cpu_s"])):
+            for name, number in theirs.items():
+                own[name] = round(own.get(name, 0.0) + number, 1)
         for name, spent in told["spent_s"].items():
             self.spent_s[name] = max(self.spent_s.get(name, 0.0), spent)
 
@@ -67,6 +70,9 @@ class Report:
             told = ", ".join(f"{name} {mib:.0f}" for name, mib in self.memory_mib.items())
             total = sum(self.memory_mib.values())
             found.append(f"peak memory of {self.beds} beds in MiB: {told}; together {total:.0f}")
+        if self.cpu_s:
+            told = ", ".join(f"{name} {spent:.0f}" for name, spent in self.cpu_s.items())
+            found.append(f"processor seconds: {told}; together {sum(self.cpu_s.values()):.0f}")
         if self.spent_s:
             told = ", ".join(f"{name} {spent:g}" for name, spent in self.spent_s.items())
             found.append(f"seconds to start: {told}; boot factor {self.factor:.2f}")
