@@ -231,11 +231,10 @@ def _ending(
 
 
 def _letter(rollout: Rollout, now: str, last: str = "") -> Letter:
-    tail = rollout.id.removeprefix(f"{rollout.environment}-{rollout.model}-")
     comments = [(life.marker(rollout.id), now)]
     if last:
         comments.append((life.last_marker(rollout.id), last))
-    branch = f"{prefix(rollout.environment, rollout.model)}{tail}"
+    branch = f"{prefix(rollout.environment, rollout.model)}{rollout.attempt}"
     return Letter(rollout.id, branch, tuple(comments))
 
 

@@ -22,7 +22,21 @@ from reconciler import loop
 from reconciler.measure import Answer, MetricsUnavailable, Series
 from reconciler.outlook import Memory, Query
 from reconciler.wiring import BareRemote
-from tests.builders import ADA, EDGE, HARDWARE, MODEL, Files, Intent, Origin, View, replaced
+from tests.builders import (
+    ADA,
+    EDGE,
+    HARDWARE,
+    MODEL,
+    NOW,
+    Files,
+    Intent,
+    Origin,
+    View,
+    baseline,
+    fleet,
+    promote,
+    replaced,
+)
 from tidegate.demo.selector import Selector, parse
 
 MINUTE = timedelta(minutes=1)
@@ -233,6 +247,16 @@ class Scene:
     _desired: dict[str, str] = field(default_factory=dict)
     _remote: list[BareRemote] = field(default_factory=list)
     _trees: list[Snapshot] = field(default_factory=list)
+
+    @classmethod
+    def promoted(cls, folder: Path, start: datetime, seen: datetime) -> "Scene":
+        """Make one with v13 on 5 of 100 sites since `start`, seen and with its history frozen."""
+        scene = cls(Origin.start(folder, quick(fleet(100))), Plants())
+        scene.do(baseline(12), NOW)
+        scene.do(promote(13), start)
+        assert scene.tick(seen).commit
+        scene.origin.packed()
+        return scene
 
     @property
     def remote(self) -> BareRemote:

@@ -96,6 +96,16 @@ class Rollout:
         """Say whether a canary is out and may still move."""
         return bool(self.canary) and self.phase in (Phase.PROGRESSING, Phase.PAUSED)
 
+    @property
+    def attempt(self) -> str:
+        """Give the id without the line that it belongs to: `<release>-<k>`, or ""."""
+        return self.id.removeprefix(f"{self.environment}-{self.model}-")
+
+    @property
+    def candidate(self) -> str:
+        """Name the release that the id is about, also when no canary is out any more, or ""."""
+        return self.attempt.rpartition("-")[0]
+
     def soak_at(self, percent: Percent) -> timedelta:
         """Give the soak of the step at this percentage."""
         spans = [span for start, span in sorted(self.soak_from.items()) if start <= percent]

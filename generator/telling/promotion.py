@@ -86,8 +86,7 @@ class Promotion:
     def branch(self) -> str:
         """Name the branch: the same for the same promotion, another one for every other."""
         rollout = self.rollout
-        tail = rollout.id.removeprefix(f"{self.environment}-{self.model}-")
-        name = tail if rollout.canary else f"{rollout.stable}-{BASELINE}"
+        name = rollout.attempt if rollout.canary else f"{rollout.stable}-{BASELINE}"
         return f"{prefix(self.environment, self.model)}{name}"
 
     @property

@@ -65,18 +65,12 @@ def results(repository: Repository) -> tuple[Result, ...]:
             rollout = repository.rollout(environment, model)
             if not rollout.id:
                 continue
-            version = repository.release(environment, model, release_of(rollout)).version
+            version = repository.release(environment, model, rollout.candidate).version
         except InputError:
             continue
         name = json.dumps([version.registry_name, version.version, version.created_ms])
         found.setdefault(name, []).append((version, rollout))
     return tuple(_result(repository, lines) for _, lines in sorted(found.items()))
-
-
-def release_of(rollout: Rollout) -> str:
-    """Name the release that a rollout is, or was, about."""
-    name = rollout.id.removeprefix(f"{rollout.environment}-{rollout.model}-")
-    return name.rpartition("-")[0]
 
 
 def _result(repository: Repository, lines: list[tuple[ModelVersion, Rollout]]) -> Result:

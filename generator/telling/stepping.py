@@ -19,8 +19,7 @@ def steps_of(environment: str, model: str) -> str:
 
 def branch(rollout: Rollout, to: Percent) -> str:
     """Name the branch of a step: the same for the same step."""
-    tail = rollout.id.removeprefix(f"{rollout.environment}-{rollout.model}-")
-    return f"{steps_of(rollout.environment, rollout.model)}{tail}/{to}"
+    return f"{steps_of(rollout.environment, rollout.model)}{rollout.attempt}/{to}"
 
 
 def proposal(

@@ -56,13 +56,7 @@ SETTINGS = layout.environment(EDGE)
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """v13 on 5 of 100 sites, seen and with its history frozen."""
-    scene = Scene(Origin.start(tmp_path_factory.mktemp("promoted"), quick(fleet(100))), Plants())
-    scene.do(baseline(12), NOW)
-    scene.do(promote(13), START)
-    assert scene.tick(SEEN).commit
-    scene.origin.packed()
-    return scene
+    return Scene.promoted(tmp_path_factory.mktemp("promoted"), START, SEEN)
 
 
 @pytest.fixture

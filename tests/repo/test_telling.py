@@ -21,13 +21,13 @@ from reconciler import loop
 from reconciler.news import BY_HAND, FRESH
 from reconciler.policy import Hold, Revert
 from reconciler.post import Post
-from tests.builders import EDGE, MODEL, NOW, Origin, baseline, fleet, percent, promote
+from tests.builders import EDGE, MODEL, NOW, percent, promote
 from tests.forges.gitea import Gitea
 from tests.forges.github import GitHub
 from tests.forges.gitlab import GitLab
 from tests.forges.project import Bare, Person, Project, Pull
 from tests.forges.server import Forge, Trouble
-from tests.metrics import HOUR, MINUTE, Bad, Plants, Scene, quick
+from tests.metrics import HOUR, MINUTE, Bad, Scene
 
 KINDS = {"github": GitHub, "gitlab": GitLab, "gitea": Gitea}
 TOKEN = "s3cr3t"
@@ -39,13 +39,7 @@ PATIENCE_S = 60.0
 
 @pytest.fixture(scope="module")
 def promoted(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """v13 on 5 of 100 sites, seen and with its history frozen."""
-    scene = Scene(Origin.start(tmp_path_factory.mktemp("promoted"), quick(fleet(100))), Plants())
-    scene.do(baseline(12), NOW)
-    scene.do(promote(13), START)
-    assert scene.tick(SEEN).commit
-    scene.origin.packed()
-    return scene
+    return Scene.promoted(tmp_path_factory.mktemp("promoted"), START, SEEN)
 
 
 @dataclass
