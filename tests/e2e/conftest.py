@@ -25,6 +25,7 @@ from tests.e2e.bed.bed import Bed
 from tests.e2e.bed.fleet import Fleet, NewFleet
 from tests.e2e.bed.processes import cpu_s
 from tests.e2e.bed.report import Report, Shown
+from tests.e2e.bed.turns import Turns
 
 HERE = Path(__file__).parent
 LONGEST_S = 900
@@ -35,22 +36,23 @@ LONGEST_FIRST = (
     "test_gitea",
     "test_cloud",
     "test_away",
-    "test_promotion",
     "test_kill",
-    "test_refused",
+    "test_broken",
     "test_disagree",
 )
 """Modules in the order in which they are given to beds; the shorter ones come last."""
-MANY, ASKED = "test_scale", 500
-"""What takes a run of its own."""
+ASKED_FOR = {"test_scale": "--applications 500", "test_gitea": "--forge"}
+"""Modules that take a run of their own, and what asks for them."""
 REPORT = pytest.StashKey[Report]()
 STARTED = pytest.StashKey[float]()
+TURNS = pytest.StashKey[Turns]()
 BUILT_ON = {"argocd": ("kubernetes", "argocd")}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--require", default="", help="parts of the bed that must be there")
     parser.addoption("--applications", type=int, default=0, help="of the scenario with many")
+    parser.addoption("--forge", action="store_true", help="run the scenarios on Gitea, too")
     parser.addoption("--report", default="", help="file for what was shown, as JSON")
 
 
@@ -61,6 +63,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(name, *parts): what is shown, and its engines")
     config.stash[REPORT] = Report()
+    assert config.cache is not None, "beds meet in the cache of pytest"
+    config.stash[TURNS] = Turns(config.cache.mkdir("turns"))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Teller(config), "teller")
 
@@ -88,9 +92,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         report.shown[item.nodeid] = Shown(scenario, item.name)
         item.add_marker(pytest.mark.timeout(LONGEST_S))
         absent = engines.missing(parts)
-        is_left_out = item.path.stem == MANY and not config.getoption("--applications")
+        words = ASKED_FOR.get(item.path.stem, "")
+        is_left_out = bool(words) and not config.getoption(words.split()[0])
         if is_left_out:
-            absent = (f"--applications {ASKED}",)
+            absent = (words,)
         if absent and (is_left_out or not required & set(parts)):
             report.shown.pop(item.nodeid)
             report.absent[scenario] = absent
@@ -101,6 +106,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _place(item: pytest.Item) -> int:
     name = item.path.stem
     return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[object]:
+    """Take part, with all that the test sets up and takes down."""
+    with item.config.stash[TURNS].test():
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -116,9 +128,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def bed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bed]:
     """Give the bed; nothing of it runs before it is asked for."""
-    folder = tmp_path_factory.getbasetemp()
-    common = folder.parent if hasattr(request.config, "workerinput") else folder
-    made = Bed(tmp_path_factory.mktemp("bed"), common)
+    made = Bed(tmp_path_factory.mktemp("bed"), request.config.stash[TURNS])
     report = request.config.stash[REPORT]
     try:
         yield made

@@ -146,13 +146,14 @@ def test_a_revert_takes_the_traffic_first_and_the_objects_after_it(
         on(bed, fleet, {old: 9_500, new: 500})
         percent(fleet, 50)
         on(bed, fleet, {old: 5_000, new: 5_000})
-        fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "a scenario")
-        weights_commit = fleet.head()
 
         def without_traffic() -> bool:
             return all(found[0].get(new, 0) == 0 for found in live(bed, fleet).values())
 
-        took = steps.seconds(without_traffic, bed, 10, "no cluster sends it traffic")
+        with bed.alone():
+            fleet.do("revert", MODEL, "--env", fleet.name, "--reason", "a scenario")
+            weights_commit = fleet.head()
+            took = steps.seconds(without_traffic, bed, 10, "no cluster sends it traffic")
         on(bed, fleet, {old: 10_000})
     note("cloud: revert pushed -> no traffic on any cluster, seconds", round(took, 1))
     assert changed(fleet, weights_commit) == {"values.yaml"}

@@ -130,7 +130,7 @@ def desk(argocd_bed: Bed) -> Iterator[Desk]:
     project = gitea.project("fleet", BEN, RITA, BOT, CI)
     name = f"e{len(bed.fleets) + 1}"
     settings = {
-        "soak: 2h ": "soak: 10s ",
+        "soak: 2h ": "soak: 3s ",
         "steps: [5, 10, 25, 50, 100]": "steps: [10, 100]",
         'forge: "none"': f"forge: {{kind: gitea, url: {gitea.url}, project: {project.name}}}",
         "approvals: []": f"approvals: [{{environment: {name}, count: 1, of: [{RITA}, {BEN}]}}]",

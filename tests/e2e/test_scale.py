@@ -156,7 +156,7 @@ def test_one_step_among_many_applications(
     with unhurried(bed):
         fleet = new_fleet(SITES, models=models)
         fleet.baseline()
-        with bed.turn():
+        with bed.alone():
             bed.deliver(fleet)
             took = steps.seconds(
                 lambda: settled(bed, fleet, total), bed, 60 + total, f"{total} Applications"

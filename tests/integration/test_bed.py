@@ -19,6 +19,7 @@ from tests.e2e.bed import gate, ports, schema
 from tests.e2e.bed.kube import Kube, KubeError, location
 from tests.e2e.bed.processes import Processes
 from tests.e2e.bed.proxy import Proxy, Wire, tcp
+from tests.e2e.bed.turns import Turns
 from tests.e2e.bed.waiting import Patience, TooLate
 
 NAMES = gate.Names("models", "e1-plant-0001")
@@ -334,3 +335,56 @@ def test_a_slow_machine_gets_more_time() -> None:
     patience.measured(24, usual_s=8)
     patience.measured(4, usual_s=8)
     assert patience(10) == 30
+
+
+def test_who_times_something_waits_for_the_other_test_and_keeps_the_next_one_out(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    asked = threading.Event()
+
+    def timed() -> None:
+        turns = Turns(tmp_path)
+        with turns.test():
+            asked.set()
+            with turns.alone():
+                told.append("alone")
+                time.sleep(0.1)  # so that one who does not wait would be seen
+                told.append("done")
+
+    def second() -> None:
+        with Turns(tmp_path).test():
+            told.append("second")
+
+    threads = [threading.Thread(target=timed), threading.Thread(target=second)]
+    with Turns(tmp_path).test():
+        threads[0].start()
+        assert asked.wait(10)
+        time.sleep(0.1)
+        threads[1].start()
+        time.sleep(0.1)
+        told.append("first")
+    for thread in threads:
+        thread.join(20)
+    assert told == ["first", "alone", "done", "second"]
+
+
+def test_two_who_time_something_come_one_after_the_other(tmp_path: Path) -> None:
+    inside: list[int] = []
+    both = threading.Barrier(2)
+
+    def timed(number: int) -> None:
+        turns = Turns(tmp_path)
+        with turns.test():
+            both.wait(10)
+            with turns.alone():
+                inside.append(number)
+                time.sleep(0.1)
+                inside.append(number)
+
+    threads = [threading.Thread(target=timed, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert inside in ([0, 0, 1, 1], [1, 1, 0, 0])

@@ -23,7 +23,7 @@ from tests.e2e.bed.processes import Processes
 from tests.e2e.bed.prometheus import Prometheus
 from tests.e2e.bed.proxy import Proxy, Wire
 from tests.e2e.bed.sites import Sites
-from tests.e2e.bed.turns import turn
+from tests.e2e.bed.turns import Turns
 from tests.e2e.bed.waiting import Patience
 from tidegate.demo.registry import MODEL
 
@@ -44,12 +44,12 @@ class Bed:
 
     Attributes:
         folder: Private; holds everything, and the logs in `logs/`.
-        common: Of all beds of this run.
+        turns: With the other beds of this run.
         patience: Deadlines scaled by how fast this machine is: `bed.patience.until(...)`.
     """
 
     folder: Path
-    common: Path
+    turns: Turns
     patience: Patience = field(default_factory=Patience)
     fleets: dict[str, Fleet] = field(default_factory=dict)
     gates: dict[str, Proxy] = field(default_factory=dict)
@@ -219,18 +219,18 @@ class Bed:
             self.hub.kube.apply(yaml.safe_load(fleet.read(f"argocd/root/{file}.yaml")))
 
     def bring_up(self, fleet: Fleet, seconds: float = 120) -> float:
-        """Deliver a fleet and wait until its sites have it, while no other bed measures anything.
+        """Deliver a fleet and wait until its sites have it, while no other bed does the same.
 
         Returns:
             Seconds that the sites took.
         """
-        with self.turn():
+        with self.turns.bringing_up():
             self.deliver(fleet)
             return self.settle(fleet, seconds)
 
-    def turn(self) -> AbstractContextManager[None]:
-        """Keep other beds from bringing anything up, and from measuring."""
-        return turn(self.common)
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep the processors for something that is timed."""
+        return self.turns.alone()
 
     def drop(self, fleet: Fleet) -> None:
         """Take everything of a fleet away, so that the next one finds a clean bed."""
