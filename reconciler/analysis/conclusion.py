@@ -60,7 +60,7 @@ class Conclusion:
             expected_bad=ledger.expected_bad,
             detectable_ratio=detectable,
             reasons=why,
-            needs=reasons.missing(step, ledger, self._settings),
+            needs=reasons.missing(scene, step, ledger, self._settings),
         )
 
     def _judge(

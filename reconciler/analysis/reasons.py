@@ -161,19 +161,23 @@ def notes(scene: Scene, ledger: Totals, settings: Settings) -> tuple[Reason, ...
     return tuple(found)
 
 
-def missing(step: Step, ledger: Totals, settings: Settings) -> int | None:
+def missing(scene: Scene, step: Step, ledger: Totals, settings: Settings) -> int | None:
     """Forecast how many more canary events this step needs; None where nothing can be told.
 
     By the growth of the evidence so far; before there is any, twice Wald's bound for a canary
-    that is like stable.
+    that is like stable, unless sites are missing rather than events.
     """
-    needed = -math.log(settings.beta)
+    needed, is_alone = -math.log(settings.beta), _alone(scene, settings) is not None
     found = max(step.log_harmless, step.log_negligible)
+    if is_alone and not scene.drawn:
+        found = step.log_negligible
     few = float(settings.min_events - step.newcomers)
     if found >= needed:
         more = 0.0
     elif found >= LEAST_FOR_FORECAST:
         more = step.events * (needed / found - 1)
+    elif is_alone:
+        return None
     else:
         compared = ledger.events - ledger.not_compared
         rate = ledger.expected_bad / compared if compared else 0.0

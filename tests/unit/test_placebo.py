@@ -174,6 +174,10 @@ def test_too_few_sites_say_what_they_could_show(sites: int, canary: int, says: s
     assert found.reasons[0].text == says
 
 
+def test_where_sites_are_missing_no_number_of_events_is_forecast() -> None:
+    assert last(rollout(5, 1, bad=0, ticks=12)).needs is None
+
+
 def test_five_sites_pass_by_a_share_that_is_negligible() -> None:
     lines = rollout(5, 1, bad=0, ticks=12)
     found = last(lines, negligible={"errors": 0.05})
