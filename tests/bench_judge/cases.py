@@ -38,12 +38,12 @@ def _cases() -> Iterator[Case]:
             yield Case(f"{name} x{times:g}", FLEET, replace(rollout, times=times), runs)
     for times in (1.5, 2.0):
         late = replace(ONE_STEP, times=times, since=30, looks=120)
-        yield Case(f"late x{times:g}", FLEET, late, OTHER)
-        yield Case(f"early x{times:g}", FLEET, replace(late, since=0), OTHER)
+        yield Case(f"late x{times:g}", FLEET, late, OTHER // 2)
+        yield Case(f"early x{times:g}", FLEET, replace(late, since=0), OTHER // 2)
     for name, fleet in OTHERS.items():
         yield Case(f"{name} x1", fleet, ONE_STEP, OTHER)
         yield Case(f"{name} x2", fleet, replace(ONE_STEP, times=2.0), OTHER // 2)
     for sites, step in SMALL.items():
         for times in (1.0, 2.0, 5.0):
             rollout = Rollout(steps=(step,), times=times)
-            yield Case(f"{sites} sites x{times:g}", Fleet(sites=sites), rollout, OTHER)
+            yield Case(f"{sites} sites x{times:g}", Fleet(sites=sites), rollout, OTHER // 2)
