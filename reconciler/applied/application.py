@@ -51,6 +51,7 @@ class Application:
         operation: The sync that runs, or the last one; None before the first.
         is_asked: A refresh or an operation is waiting to be picked up.
         troubles: Types of its error conditions.
+        version: Differs whenever it was written to; "" where it does not say.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Application:
     operation: Operation | None = None
     is_asked: bool = False
     troubles: tuple[str, ...] = ()
+    version: str = ""
 
 
 def read_application(data: Mapping[str, Any]) -> Application:
@@ -79,6 +81,7 @@ def read_application(data: Mapping[str, Any]) -> Application:
         operation=_operation(state) if state else None,
         is_asked=REFRESH in _map(metadata, "annotations") or bool(_map(data, "operation")),
         troubles=_troubles(status.get("conditions")),
+        version=_text(metadata, "resourceVersion"),
     )
 
 

@@ -5,7 +5,7 @@ its nudge, or another one, does the same at its next look.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from reconciler.applied.application import Application, Operation
@@ -15,6 +15,8 @@ STUCK_FOR = timedelta(seconds=15)
 """A sync of another commit may run that long before it is in the way."""
 GAVE_UP_FOR = timedelta(seconds=60)
 """So long Argo CD's own longest back-off would have waited."""
+ENDED = "Operation terminated"
+"""What Argo CD says of a sync that somebody has ended."""
 LONGEST_SYNC = timedelta(minutes=15)
 """A sync that hangs for so long will not end by itself: Argo CD has no time-out of its own."""
 MOST = 2_500
@@ -26,13 +28,14 @@ class Nudges:
     """Names of what to touch, in this order.
 
     Attributes:
-        end: Applications whose sync is to be ended.
+        end: Applications whose sync is to be ended, with the version of which that is true: one
+            that has changed since may have turned to the new commit by itself.
         refresh: Applications that are to look at Git now.
         kick: Applications whose failed sync is to be started anew.
         wake: ApplicationSets that have not made all of theirs.
     """
 
-    end: tuple[str, ...] = ()
+    end: Mapping[str, str] = field(default_factory=dict)
     refresh: tuple[str, ...] = ()
     kick: tuple[str, ...] = ()
     wake: tuple[str, ...] = ()
@@ -44,21 +47,21 @@ class Nudges:
 
 def nudge(standings: Mapping[str, Standing], now: datetime) -> Nudges:
     """Choose what to touch, by the name of the Application or set."""
-    end: list[str] = []
+    end: dict[str, str] = {}
     refresh: list[str] = []
     kick: list[str] = []
     wake: set[str] = set()
     for name, one in sorted(standings.items()):
         if one.application is None:
             wake.add(one.wanted.set_name)
-        elif _is_to_end(one, now):
-            end.append(name)
+        elif _is_to_end(one, now) and len(end) < MOST:
+            end[name] = one.application.version
         elif one.state is State.GAVE_UP and _is_over(one.application, now):
             kick.append(name)
         if one.state is State.BEHIND and one.application and not one.application.is_asked:
             refresh.append(name)
     asked = [*end, *refresh][:MOST]
-    return Nudges(tuple(end[:MOST]), tuple(asked), tuple(kick[:MOST]), tuple(sorted(wake)))
+    return Nudges(end, tuple(asked), tuple(kick[:MOST]), tuple(sorted(wake)))
 
 
 def _is_to_end(one: Standing, now: datetime) -> bool:
@@ -76,7 +79,10 @@ def _is_over(application: Application, now: datetime) -> bool:
     operation = application.operation
     if operation is None or application.is_asked:
         return False
-    return operation.finished is None or now - operation.finished > GAVE_UP_FOR
+    # Argo CD may have turned to the new commit just before we ended its sync of the old one. Then
+    # it takes the new commit for one that failed, and nobody would come back to it.
+    was_ended = operation.message.startswith(ENDED)
+    return was_ended or operation.finished is None or now - operation.finished > GAVE_UP_FOR
 
 
 def _age(operation: Operation, now: datetime) -> timedelta:

@@ -21,7 +21,7 @@ AT_ONCE = 8
 FEW = 100
 """As many are read one by one; of more the whole list is cheaper."""
 COLUMNS = ("Name", "Sync Status", "Health Status", "Revision")
-_PHASE = "/status/operationState/phase"
+_PHASE, _VERSION = "/status/operationState/phase", "/metadata/resourceVersion"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.ASCII)
 Row = tuple[str, str, str]  # sync, health, revision
 T = TypeVar("T")
@@ -68,7 +68,7 @@ class Hub:
         failed: dict[str, str] = {}
         # An ended sync must have ended before the Application is asked to look.
         tasks: tuple[tuple[Callable[[str], object], tuple[str, ...]], ...] = (
-            (self._end, nudges.end),
+            (partial(self._end, nudges.end), tuple(nudges.end)),
             (self._refresh, nudges.refresh),
             (self._kick, nudges.kick),
             (partial(self._wake, mark), nudges.wake),
@@ -85,11 +85,14 @@ class Hub:
     def _one(self, name: str) -> Mapping[str, Any] | None:
         return self.api.get(self._path("applications", name))
 
-    def _end(self, name: str) -> None:
-        # Without the test a finished operation would read Terminating until the next sync.
+    def _end(self, versions: Mapping[str, str], name: str) -> None:
+        # Argo CD takes a commit whose sync was ended for one that failed, and never comes back to
+        # it: so not a moment after it has turned from the old commit to the new one.
+        unchanged = {"op": "test", "path": _VERSION, "value": versions[name]}
+        # A finished operation would read Terminating until the next sync.
         test = {"op": "test", "path": _PHASE, "value": "Running"}
         end = {"op": "replace", "path": _PHASE, "value": "Terminating"}
-        self.api.patch(self._path("applications", name), (test, end))
+        self.api.patch(self._path("applications", name), (unchanged, test, end))
 
     def _refresh(self, name: str) -> None:
         body = {"metadata": {"annotations": {REFRESH: "normal"}}}
@@ -101,7 +104,7 @@ class Hub:
         version = data.get("metadata", {}).get("resourceVersion")
         if not version or data.get("operation"):
             return
-        unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+        unchanged = {"op": "test", "path": _VERSION, "value": version}
         start = {"op": "add", "path": "/operation", "value": _operation(data)}
         self.api.patch(path, (unchanged, start))
 

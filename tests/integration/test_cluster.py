@@ -51,7 +51,9 @@ def test_few_are_read_one_by_one_and_many_as_a_list(fake: Fake, api: Api) -> Non
         app(fake, f"a-{number:04d}")
     hub = Hub(api)
     few = hub.read({"a-0001", "gone-app"})
-    assert few == {"a-0001": Application("a-0001", "Synced", "Healthy", "c" * 40)}
+    version = fake.objects[f"{APPS}/a-0001"]["metadata"]["resourceVersion"]
+    good = Application("a-0001", "Synced", "Healthy", "c" * 40, version=version)
+    assert few == {"a-0001": good}
     assert ("GET", f"{APPS}/a-0001") in fake.calls
     fake.calls.clear()
     assert len(hub.read({f"a-{number:04d}" for number in range(149)})) == 149
@@ -68,12 +70,23 @@ def test_only_a_running_sync_is_ended(fake: Fake, api: Api) -> None:
     app(fake, "running", operationState={"phase": "Running"})
     app(fake, "done", operationState={"phase": "Succeeded"})
     app(fake, "new")
-    assert Hub(api).nudge(Nudges(end=("running", "done", "new")), "m") == {}
+    known = Hub(api).read(["running", "done", "new"])
+    ends = {name: one.version for name, one in known.items()}
+    assert Hub(api).nudge(Nudges(end=ends), "m") == {}
     phases = [
         fake.objects[f"{APPS}/{n}"]["status"].get("operationState")
         for n in ("running", "done", "new")
     ]
     assert phases == [{"phase": "Terminating"}, {"phase": "Succeeded"}, None]
+
+
+def test_a_sync_that_has_turned_to_another_commit_since_is_not_ended(fake: Fake, api: Api) -> None:
+    one = app(fake, "turned", operationState={"phase": "Running", "retryCount": 1})
+    seen = Hub(api).read(["turned"])["turned"]
+    one["status"]["operationState"]["retryCount"] = 2
+    one["metadata"]["resourceVersion"] = "later"
+    assert Hub(api).nudge(Nudges(end={"turned": seen.version}), "m") == {}
+    assert one["status"]["operationState"]["phase"] == "Running"
 
 
 def test_a_kick_starts_the_sync_that_argo_cd_would(fake: Fake, api: Api) -> None:

@@ -52,7 +52,7 @@ class Story:
 
     def app(self, at: Memory, release: str, **more: Any) -> Application:
         good = Application("x", "Synced", "Healthy", at.commit, frozenset({release}))
-        return replace(good, operation=line("Succeeded", at.commit), **more)
+        return replace(good, operation=line("Succeeded", at.commit), version="7", **more)
 
     def state(self, at: Memory, name: str, one: Application | None) -> State:
         return stand(self.wanted(at, name), one, Contents(at)).state
@@ -205,14 +205,14 @@ def test_a_sync_of_another_commit_ends_once_it_is_in_the_way(
     one = story.app(story.base, story.old, sync="OutOfSync")
     one = replace(one, operation=line("Running", story.base.commit, **operation))
     found = nudge({"app": stand(story.wanted(other, name), one, Contents(other))}, NOW + after)
-    assert found == (Nudges(end=("app",), refresh=("app",)) if ends else Nudges())
+    assert found == (Nudges(end={"app": "7"}, refresh=("app",)) if ends else Nudges())
 
 
 def test_a_revert_waits_for_no_sync(story: Story) -> None:
     one = story.app(story.climbing, story.new, sync="OutOfSync")
     one = replace(one, operation=line("Running", story.climbing.commit))
     found = nudge(at(story, story.back, one), NOW)
-    assert found == Nudges(end=("app",), refresh=("app",))
+    assert found == Nudges(end={"app": "7"}, refresh=("app",))
 
 
 def test_a_sync_that_is_ending_is_not_ended_twice(story: Story) -> None:
@@ -226,7 +226,7 @@ def test_a_sync_that_hangs_for_a_quarter_of_an_hour_is_ended(story: Story) -> No
     one = replace(one, operation=line("Running", story.climbing.commit))
     hung = at(story, story.climbing, one)
     assert nudge(hung, NOW + timedelta(minutes=14)) == Nudges()
-    assert nudge(hung, NOW + timedelta(minutes=16)) == Nudges(end=("app",), refresh=("app",))
+    assert nudge(hung, NOW + timedelta(minutes=16)) == Nudges(end={"app": "7"}, refresh=("app",))
 
 
 def test_who_gave_up_is_kicked_after_a_minute(story: Story) -> None:
@@ -236,6 +236,15 @@ def test_who_gave_up_is_kicked_after_a_minute(story: Story) -> None:
     assert nudge(at(story, story.climbing, failed), LATER) == Nudges(kick=("app",))
     away = replace(failed, sync="Unknown")
     assert nudge(at(story, story.climbing, away), LATER) == Nudges()
+
+
+def test_who_was_ended_while_it_turned_to_the_new_commit_is_kicked_at_once(story: Story) -> None:
+    one = story.app(story.back, story.new, sync="OutOfSync")
+    words = "Operation terminated (retried 2 times)."
+    ended = replace(one, operation=line("Failed", story.back.commit, finished=NOW, message=words))
+    assert nudge(at(story, story.back, ended), NOW) == Nudges(kick=("app",))
+    picked = replace(ended, is_asked=True)
+    assert nudge(at(story, story.back, picked), NOW) == Nudges()
 
 
 def test_a_set_that_has_not_made_all_of_its_own_is_woken(story: Story) -> None:

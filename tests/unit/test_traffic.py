@@ -46,6 +46,45 @@ def test_blocks_that_do_not_stray_give_the_reference_figures(
     assert found == pytest.approx(expected, abs=1e-6)
 
 
+def log_ratio(
+    thetas: np.ndarray[tuple[int], np.dtype[np.float64]], of: Blocks
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Weigh chances of a canary's bad event against the share that is due, one for each."""
+    (share,) = of.share
+    deltas = np.log(thetas / (1 - thetas)) - math.log(share / (1 - share))
+    return log_ratios(deltas, of, np.array([POISSON])).sum(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("bad", "rest", "expected"),
+    [(25, 475, -0.909783), (40, 460, 2.344949), (50, 450, 7.702229), (0, 100, 1.586463)],
+)
+def test_mixed_over_a_beta_the_ratio_is_the_conjugate_e_value(
+    bad: int, rest: int, expected: float
+) -> None:
+    """Lindon & Malek's two-sided form with k = 100, in which a beta takes the place of our grid."""
+    share, size = 0.05, 100
+    thetas = (np.arange(200_000) + 0.5) / 200_000
+    one, other = share * size, (1 - share) * size
+    log_prior = (one - 1) * np.log(thetas) + (other - 1) * np.log1p(-thetas)
+    log_prior += math.lgamma(size) - math.lgamma(one) - math.lgamma(other)
+    found = log_ratio(thetas, Blocks(*(np.array([of]) for of in (bad, rest, share))))
+    assert math.log(np.exp(log_prior + found).mean()) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_ratio_gives_the_lines_of_the_sequential_sampling_plan() -> None:
+    """NIST/SEMATECH handbook: p1 0.01, p2 0.10, alpha 0.05, beta 0.10."""
+    worse = np.array([0.10])
+    (bad,), (good,) = (
+        log_ratio(worse, Blocks(np.array([one]), np.array([1 - one]), np.array([0.01])))
+        for one in (1.0, 0.0)
+    )
+    each = bad - good
+    assert round(-good / each, 4) == 0.0397
+    assert round(math.log(0.10 / 0.95) / each, 3) == -0.939
+    assert round(math.log(0.90 / 0.05) / each, 3) == 1.205
+
+
 @given(st.floats(1e-6, 1e9))
 def test_the_gamma_function_is_right(value: float) -> None:
     assert log_gamma(np.array([value]))[0] == pytest.approx(math.lgamma(value), rel=1e-10, abs=1e-9)
