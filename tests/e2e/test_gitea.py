@@ -25,6 +25,7 @@ from tests.e2e.bed.fleet import Fleet
 from tests.e2e.bed.gitea import Gitea, Project
 from tests.e2e.bed.nodes import IMAGE
 from tests.metrics import Bad
+from tidegate.demo import registry
 from tidegate.demo.registry import MODEL
 
 pytestmark = pytest.mark.scenario(
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.scenario(
 )
 SITES, FIRST, HALF = 24, 3, 12
 BEN, RITA, BOT, CI = "ben", "rita", "fleet-bot", "ci-bot"
+ALIAS = "challenger"
 LINE = 'git show "origin/$BASE:Makefile" | make -f - trust check-pr'  # as the generated CI has it
 BAD = 3
 Note = Callable[[str, object], None]
@@ -53,6 +55,12 @@ class Desk:
         (pull,) = self.project.pulls()
         assert told.out.startswith(f"{self.gitea.url}/{self.project.name}/pulls/{pull['number']} ")
         return pull
+
+    def watch(self, number: int) -> None:
+        """Let an alias name a version, and tidegate look at the registry once."""
+        registry.move_alias(self.fleet.registry.folder, ALIAS, number)
+        words = ("watch-registry", f"{MODEL}@{ALIAS}", "--env", self.fleet.name, "--once")
+        self.fleet.do(*words)
 
     def check(self, number: int) -> tuple[int, str]:
         """Do what CI does with the newest commit of a pull request; give code and text."""
@@ -163,12 +171,16 @@ def climbing(desk: Desk, phase: str) -> Callable[[steps.Reconciler], None]:
 def test_a_promotion_waits_for_review_and_checks(desk: Desk) -> None:
     fleet, project = desk.fleet, desk.project
     before = fleet.head()
-    pull = desk.promote(2)
+    # An alias asks for it first; a person who asks for the same finds that pull request.
+    desk.watch(2)
+    (pull,) = project.pulls()
     number = int(str(pull["number"]))
+    assert desk.promote(2)["number"] == number
     assert fleet.head() == before
     assert str(pull["title"]).startswith(f"promote {MODEL} v2 to {fleet.name} ")
     assert f"{FIRST} sites" in str(pull["body"]), pull["body"]
-    assert desk.promote(2)["number"] == number  # once more: still one
+    desk.watch(2)
+    assert len(project.pulls()) == 1  # once more: still one
 
     code, text = desk.check(number)
     assert code != 0, text
@@ -206,6 +218,9 @@ def test_the_merged_one_climbs_and_tells_of_itself(desk: Desk, note: Note) -> No
     assert len(project.comments(number)) == 3
     by = {str(one["user"]["login"]) for one in project.comments(number)}
     assert by == {CI, BOT}
+    desk.watch(2)
+    assert not project.pulls()
+    assert fleet.registry.tags(2)["tidegate.result"] == f"{fleet.name}: Completed"
     note("gitea: comments in the pull request of a whole rollout", len(project.comments(number)))
 
 

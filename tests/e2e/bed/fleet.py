@@ -63,6 +63,15 @@ class Registry:
             client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
             client.set_model_version_tag(MODEL, str(number), registry.IMAGE_TAG, image)
 
+    def tags(self, number: int) -> Mapping[str, str]:
+        """Read the tags of a version."""
+        from mlflow import MlflowClient
+
+        with registry.quiet():
+            client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+            found: Mapping[str, str] = client.get_model_version(MODEL, str(number)).tags
+            return found
+
 
 @dataclass(frozen=True)
 class Origin:
