@@ -89,7 +89,10 @@ def _noted(runs: Sequence[Run]) -> Iterator[Sequence[object]]:
 
 
 def _costs(runs: Sequence[Run]) -> Iterator[Sequence[object]]:
-    yield "the whole run, s", *(f"{run.get('seconds', 0):.0f}" for run in runs)
+    yield (
+        "the whole run, s",
+        *(f"{run['seconds']:.0f}" if run.get("seconds") else "-" for run in runs),
+    )
     yield "beds side by side", *(run.get("beds", 1) for run in runs)
     yield (
         "boot factor (1 = the machine that the deadlines are for)",
