@@ -8,7 +8,7 @@ from reconciler.recording import TickLine
 from tests.bench_judge.fleet import Fleet, Recorded, Rollout, lines, simulate
 from tests.bench_judge.rivals import RULES, reverted_at
 
-CANNOT = {Code.TOO_FEW_STABLE, Code.NO_CONCURRENT_STABLE}
+CANNOT = {Code.TOO_FEW_STABLE, Code.TOO_FEW_COHORTS, Code.NO_CONCURRENT_STABLE}
 
 
 @dataclass(frozen=True)
